@@ -1,0 +1,66 @@
+using System.Reflection;
+
+namespace Vsockspec.Cases;
+
+/// <summary>One case of the catalogue.</summary>
+public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name, Action<CaseContext> Body)
+{
+    public string Id => Attribute.Id;
+
+    public string Title => Attribute.Title;
+
+    public IReadOnlyList<string> Requirements => Attribute.Requirements;
+
+    public IReadOnlyList<Variant> Variants => Variant.Of(Attribute.Vary);
+}
+
+/// <summary>A case under one variant: the unit that is selected, run and reported.</summary>
+public sealed record CaseRun(CaseInfo Case, Variant Variant)
+{
+    /// <summary>Empty for a case that does not vary.</summary>
+    public string VariantName => Case.Attribute.Vary == Vary.Nothing ? "" : Variant.Name;
+
+    public string FullName => VariantName.Length == 0 ? Case.Id : $"{Case.Id}[{VariantName}]";
+}
+
+/// <summary>All cases of an assembly.</summary>
+public sealed class Catalogue
+{
+    private Catalogue(IReadOnlyList<CaseInfo> cases) => Cases = cases;
+
+    /// <summary>In order of id.</summary>
+    public IReadOnlyList<CaseInfo> Cases { get; }
+
+    /// <summary>Every case under every variant, in order of id, cases that need a process of their own last.</summary>
+    public IEnumerable<CaseRun> Runs =>
+        Cases.OrderBy(c => c.Attribute.Isolation).SelectMany(c => c.Variants.Select(v => new CaseRun(c, v)));
+
+    /// <exception cref="InvalidOperationException">An id occurs twice or a case method has the wrong shape.</exception>
+    public static Catalogue Of(Assembly assembly)
+    {
+        List<CaseInfo> cases = [];
+        foreach (Type type in assembly.GetTypes())
+        {
+            foreach (MethodInfo method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.DeclaredOnly))
+            {
+                if (method.GetCustomAttribute<CaseAttribute>() is { } attribute)
+                {
+                    string area = type.GetCustomAttribute<AreaAttribute>()?.Name
+                        ?? throw new InvalidOperationException($"{type.FullName} has cases but no [Area]");
+                    cases.Add(new CaseInfo(attribute, area, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()));
+                }
+            }
+        }
+
+        cases.Sort((a, b) => string.CompareOrdinal(a.Id, b.Id));
+        for (int i = 1; i < cases.Count; i++)
+        {
+            if (cases[i].Id == cases[i - 1].Id)
+            {
+                throw new InvalidOperationException($"case id {cases[i].Id} is used by {cases[i - 1].Name} and {cases[i].Name}");
+            }
+        }
+
+        return new Catalogue(cases);
+    }
+}

@@ -1,0 +1,44 @@
+using Vsockspec.Targets;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Cases;
+
+/// <summary>What to run. Cases run in the order given, those with <see cref="Isolation.Process"/> after the others.</summary>
+public sealed record RunRequest
+{
+    public required ITarget Target { get; init; }
+
+    public required IReadOnlyList<CaseRun> Runs { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public int Repeat { get; init; } = 1;
+
+    /// <summary>Workers, each with a target instance of its own.</summary>
+    public int Jobs { get; init; } = 1;
+
+    public bool FailFast { get; init; }
+
+    /// <summary>Where traces go: a folder that exists; null: none are kept.</summary>
+    public string? TraceFolder { get; init; }
+
+    /// <summary>How long a case waits for one answer before it calls it missing.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
+}
+
+/// <summary>What the target said of itself when it was first asked.</summary>
+/// <param name="OfferedFeatures">All bits.</param>
+/// <param name="ProtocolFeatures">vhost-user protocol bits; 0 for other transports.</param>
+/// <param name="Config">Configuration space as read, hex; null when there is none.</param>
+public sealed record TargetFacts(VirtioFeatures OfferedFeatures, ulong ProtocolFeatures, string? Config);
+
+/// <summary>Hears a run as it happens. Calls are serialised.</summary>
+public interface IRunListener
+{
+    void TargetProbed(TargetFacts facts);
+
+    void CaseStarted(CaseRun run);
+
+    /// <summary>Must have stored the result when it returns: the next case starts afterwards.</summary>
+    void CaseFinished(CaseResult result);
+}

@@ -1,0 +1,68 @@
+namespace Vsockspec.Targets;
+
+/// <summary>The side a target plays.</summary>
+public enum TargetRole
+{
+    Device,
+    Driver,
+}
+
+/// <summary>Where one instance of a target is to live: a folder of its own, made and removed by the runner.</summary>
+/// <param name="Folder">Absolute path, short enough for socket paths.</param>
+/// <param name="GuestCid">The CID to give to the device.</param>
+public sealed record TargetPlace(string Folder, ulong GuestCid);
+
+/// <summary>What is judged.</summary>
+public interface ITarget
+{
+    string Name { get; }
+
+    string? Version { get; }
+
+    TargetRole Role { get; }
+
+    /// <summary><c>vhost-user</c>.</summary>
+    string Transport { get; }
+
+    /// <summary>SHA-256 of the program, where there is one.</summary>
+    string? Digest { get; }
+
+    /// <summary>Features the vendor says are there, by the names of <c>docs/manifest.md</c>; null: claims nothing, whatever is offered is judged.</summary>
+    IReadOnlyList<string>? Claims { get; }
+
+    /// <summary>False for a target that somebody else started: it cannot be restarted, so cases that may kill it are not run.</summary>
+    bool CanRestart { get; }
+
+    /// <summary>Brings up one instance and returns when its socket accepts connections.</summary>
+    /// <exception cref="TargetException">It did not come up; the message has its exit status and last lines.</exception>
+    ITargetInstance Start(TargetPlace place, CancellationToken cancellation);
+}
+
+/// <summary>A running target. Disposing ends it and everything it started.</summary>
+public interface ITargetInstance : IDisposable
+{
+    /// <summary>The vhost-user socket.</summary>
+    string Socket { get; }
+
+    /// <summary>Path prefix of the hybrid Unix sockets.</summary>
+    string Uds { get; }
+
+    ulong GuestCid { get; }
+
+    int? ProcessId { get; }
+
+    bool HasExited { get; }
+
+    /// <summary><c>exit code 101</c>, <c>signal 11 (SIGSEGV)</c>; null while it runs or when it is not ours.</summary>
+    string? ExitStatus { get; }
+
+    /// <summary>The last lines of its stderr (and stdout), oldest first.</summary>
+    IReadOnlyList<string> LastLines { get; }
+}
+
+/// <summary>The target could not be brought up or is described wrongly.</summary>
+public sealed class TargetException(string message, bool manifest = false, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>True when the description is at fault (exit code 2), false when the target is.</summary>
+    public bool IsManifestError { get; } = manifest;
+}
