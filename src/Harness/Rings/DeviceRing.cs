@@ -44,7 +44,7 @@ public sealed class DeviceChain
 
     public ulong WritableBytes { get; private set; }
 
-    /// <summary>Why the chain is bad, when <see cref="TakeResult.BadChain"/>.</summary>
+    /// <summary>Why, when <see cref="TakeResult.BadChain"/> or <see cref="TakeResult.BrokenRing"/>.</summary>
     public string? Defect { get; internal set; }
 
     public ReadOnlySpan<RingBuffer> Buffers => buffers.AsSpan(0, Count);
@@ -58,6 +58,27 @@ public sealed class DeviceChain
         Count = ReadableCount = RingEntries = 0;
         ReadableBytes = WritableBytes = 0;
         Defect = null;
+    }
+
+    /// <summary>Adds a buffer; one that does not lie in guest memory makes the chain bad.</summary>
+    internal void AddChecked(GuestMemory memory, in RingBuffer buffer)
+    {
+        Add(buffer);
+        if (!memory.Contains(buffer.Address, buffer.Length))
+        {
+            Defect ??= $"buffer at 0x{buffer.Address:x} length {buffer.Length} is not in guest memory";
+        }
+    }
+
+    /// <summary>What the chain is, once all of it was added (virtio 1.4 section 2.7.5.2 limits the total to 2^32 bytes).</summary>
+    internal TakeResult Judge()
+    {
+        if (ReadableBytes + WritableBytes > 1UL << 32)
+        {
+            Defect ??= $"chain of {ReadableBytes + WritableBytes} bytes";
+        }
+
+        return Defect is null ? TakeResult.Chain : TakeResult.BadChain;
     }
 
     internal void Add(in RingBuffer buffer)
