@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the tests use. Does nothing when all of them are there; needs no network then.
+set -euo pipefail
+
+# tshark decodes our traces; gcc checks our wire layouts against the system's C headers.
+packages=(tshark gcc libc6-dev linux-libc-dev)
+
+missing=()
+for package in "${packages[@]}"; do
+  if [ "$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null)" != 'install ok installed' ]; then
+    missing+=("$package")
+  fi
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+  echo "ci/setup.sh: not a Debian system; install with your package manager: ${missing[*]}" >&2
+  exit 2
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "ci/setup.sh: missing ${missing[*]}; run as root: apt-get install ${missing[*]}" >&2
+    exit 2
+  fi
+  as_root=(sudo)
+fi
+
+echo 'wireshark-common wireshark-common/install-setuid boolean false' | "${as_root[@]}" debconf-set-selections
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -1,0 +1,90 @@
+using System.Text;
+
+namespace Vsockspec.Targets;
+
+/// <summary>The last lines of one or more byte streams. Bounded whatever is written: lines and their length. Thread-safe.</summary>
+internal sealed class LineTail
+{
+    private const int MaxLines = 200;
+    private const int MaxLineBytes = 1000;
+
+    private readonly Queue<string> _lines = new();
+
+    /// <summary>Oldest first.</summary>
+    public IReadOnlyList<string> Lines
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return [.. _lines];
+            }
+        }
+    }
+
+    /// <summary>Reads to the end of the stream.</summary>
+    public async Task Follow(Stream stream)
+    {
+        byte[] buffer = new byte[4096];
+        byte[] line = new byte[MaxLineBytes];
+        int length = 0;
+        bool cut = false;
+        try
+        {
+            int n;
+            while ((n = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+            {
+                for (int i = 0; i < n; i++)
+                {
+                    if (buffer[i] == (byte)'\n')
+                    {
+                        Add(line.AsSpan(0, length), cut);
+                        length = 0;
+                        cut = false;
+                    }
+                    else if (length < line.Length)
+                    {
+                        line[length++] = buffer[i];
+                    }
+                    else
+                    {
+                        cut = true;
+                    }
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // The process was disposed while we read: what came so far is kept.
+        }
+
+        if (length > 0)
+        {
+            Add(line.AsSpan(0, length), cut);
+        }
+    }
+
+    private void Add(ReadOnlySpan<byte> bytes, bool cut)
+    {
+        StringBuilder text = new(bytes.Length);
+        foreach (char c in Encoding.UTF8.GetString(bytes))
+        {
+            // Escape sequences of a target's log must not reach a terminal or an XML report.
+            text.Append(char.IsControl(c) && c != '\t' ? '\ufffd' : c);
+        }
+
+        if (text.Length > 0 && text[^1] == '\ufffd' && bytes[^1] == (byte)'\r')
+        {
+            text.Length--;
+        }
+
+        lock (_lines)
+        {
+            _lines.Enqueue(cut ? $"{text}…" : text.ToString());
+            if (_lines.Count > MaxLines)
+            {
+                _lines.Dequeue();
+            }
+        }
+    }
+}

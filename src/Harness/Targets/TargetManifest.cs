@@ -1,0 +1,171 @@
+using System.Text.RegularExpressions;
+
+namespace Vsockspec.Targets;
+
+/// <summary>How to start a target. Texts still hold placeholders.</summary>
+/// <param name="Command">Program and arguments; never passed through a shell.</param>
+/// <param name="Environment">Added to the harness's own environment.</param>
+/// <param name="WorkingDirectory">Null: the instance's own folder.</param>
+/// <param name="ReadyTimeout">How long the socket may take to accept connections.</param>
+public sealed record LaunchSpec(
+    IReadOnlyList<string> Command,
+    IReadOnlyDictionary<string, string> Environment,
+    string? WorkingDirectory,
+    TimeSpan ReadyTimeout);
+
+/// <summary>Where a target that somebody else started can be reached.</summary>
+public sealed record AttachSpec(string Socket, string Uds, ulong GuestCid);
+
+/// <summary>The description of one target, as a YAML file gives it (docs/manifest.md).</summary>
+public sealed partial record TargetManifest
+{
+    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "claims", "expectations"];
+
+    public required string Name { get; init; }
+
+    public string? Version { get; init; }
+
+    public required TargetRole Role { get; init; }
+
+    public required string Transport { get; init; }
+
+    /// <summary>Exactly one of this and <see cref="Attach"/> is set.</summary>
+    public LaunchSpec? Launch { get; init; }
+
+    public AttachSpec? Attach { get; init; }
+
+    /// <summary>Names of <see cref="FeatureNames"/>; null: nothing is claimed.</summary>
+    public IReadOnlyList<string>? Claims { get; init; }
+
+    /// <summary>Full path of the expectations file; null when there is none.</summary>
+    public string? Expectations { get; init; }
+
+    /// <summary>The manifest's own path; relative paths inside it start from its folder.</summary>
+    public required string File { get; init; }
+
+    public ITarget ToTarget() => Launch is not null ? new LaunchedTarget(this) : new AttachedTarget(this);
+
+    /// <exception cref="TargetException">The file is not a manifest; <see cref="TargetException.IsManifestError"/> is true.</exception>
+    public static TargetManifest Load(string file)
+    {
+        try
+        {
+            return Read(YamlMap.Load(file));
+        }
+        catch (DataFileException e)
+        {
+            throw new TargetException(e.Message, manifest: true, e);
+        }
+    }
+
+    private static TargetManifest Read(YamlMap map)
+    {
+        map.AllowOnly(Fields);
+        TargetManifest manifest = new()
+        {
+            File = Path.GetFullPath(map.File),
+            Name = map.Text("name"),
+            Version = map.OptionalText("version"),
+            Role = ReadRole(map),
+            Transport = ReadTransport(map),
+            Launch = map.OptionalMap("launch") is { } launch ? ReadLaunch(launch) : null,
+            Attach = map.OptionalMap("attach") is { } attach ? ReadAttach(attach) : null,
+            Claims = ReadClaims(map),
+            Expectations = map.OptionalText("expectations") is { } path ? Beside(map.File, path) : null,
+        };
+
+        if (manifest.Expectations is { } expectations && !System.IO.File.Exists(expectations))
+        {
+            throw map.Error("expectations", $"names a file that does not exist: {expectations}");
+        }
+
+        return (manifest.Launch, manifest.Attach) switch
+        {
+            (null, null) => throw map.Error("launch", "is missing; give either 'launch' (how to start the target) or 'attach' (where it runs)"),
+            (not null, not null) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
+            _ => manifest,
+        };
+    }
+
+    private static TargetRole ReadRole(YamlMap map) => map.Text("role") switch
+    {
+        "device" => TargetRole.Device,
+        string other => throw map.Error("role", $"is '{other}'; this version judges: device"),
+    };
+
+    private static string ReadTransport(YamlMap map) => map.Text("transport") switch
+    {
+        "vhost-user" => "vhost-user",
+        string other => throw map.Error("transport", $"is '{other}'; this version reaches devices over: vhost-user"),
+    };
+
+    private static LaunchSpec ReadLaunch(YamlMap map)
+    {
+        map.AllowOnly("command", "env", "workingDirectory", "readyTimeoutMs");
+        IReadOnlyList<string> command = map.OptionalTexts("command")
+            ?? throw map.Error("command", "is missing; give the program and its arguments as a list: [program, --socket, \"{socket}\"]");
+        if (command.Count == 0 || command[0].Length == 0)
+        {
+            throw map.Error("command", "is empty; its first element is the program");
+        }
+
+        IReadOnlyDictionary<string, string> environment = map.TextByName("env");
+        string? workingDirectory = map.OptionalText("workingDirectory");
+        RefuseUnknownPlaceholders(map, "command", command);
+        RefuseUnknownPlaceholders(map, "env", environment.Values);
+        if (!command.Concat(environment.Values).Any(t => t.Contains("{socket}", StringComparison.Ordinal)))
+        {
+            throw map.Error("command", "nowhere says {socket}; pass the target the path of the socket it has to serve");
+        }
+
+        return new LaunchSpec(
+            command,
+            environment,
+            workingDirectory is null ? null : Beside(map.File, workingDirectory),
+            TimeSpan.FromMilliseconds(map.OptionalNumber("readyTimeoutMs", 1, 600_000) ?? 10_000));
+    }
+
+    private static AttachSpec ReadAttach(YamlMap map)
+    {
+        map.AllowOnly("socket", "uds", "cid");
+        string socket = Beside(map.File, map.Text("socket"));
+        string uds = Beside(map.File, map.Text("uds"));
+        long cid = map.OptionalNumber("cid", 3, 0xffff_fffe) ?? throw map.Error("cid", "is missing; give the guest CID that the target was started with");
+        return new AttachSpec(socket, uds, (ulong)cid);
+    }
+
+    private static IReadOnlyList<string>? ReadClaims(YamlMap map)
+    {
+        IReadOnlyList<string>? claims = map.OptionalTexts("claims");
+        foreach (string claim in claims ?? [])
+        {
+            if (!FeatureNames.All.Contains(claim))
+            {
+                throw map.Error("claims", $"has the unknown feature '{claim}'{Suggestion.For(claim, FeatureNames.All)}; known are: {string.Join(", ", FeatureNames.All)}");
+            }
+        }
+
+        return claims;
+    }
+
+    private static void RefuseUnknownPlaceholders(YamlMap map, string field, IEnumerable<string> texts)
+    {
+        foreach (string text in texts)
+        {
+            foreach (Match match in PlaceholderPattern().Matches(text))
+            {
+                string name = match.Groups[1].Value;
+                if (!Placeholders.Names.Contains(name))
+                {
+                    throw map.Error(field, $"has the unknown placeholder {match.Value}{Suggestion.For(name, Placeholders.Names)}; known are: {string.Join(", ", Placeholders.Names)}");
+                }
+            }
+        }
+    }
+
+    private static string Beside(string file, string path) =>
+        Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(file))!);
+
+    [GeneratedRegex(@"\{([A-Za-z]+)\}")]
+    private static partial Regex PlaceholderPattern();
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Tmds.Linux;
+
+namespace Vsockspec.Targets;
+
+/// <summary>A process in a session of its own, with its output kept and its whole process group ended on dispose.</summary>
+internal sealed class TargetProcess : IDisposable
+{
+    private const int SigTerm = 15;
+    private const int SigKill = 9;
+    private static readonly TimeSpan TermPatience = TimeSpan.FromSeconds(2);
+
+    /// <summary>After exit, how long output that is still in the pipes may take to be read.</summary>
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>util-linux's (or busybox's) setsid. Without it a target's own children are found through /proc when it is ended.</summary>
+    private static readonly string? SetSid = Executable.OnPath("setsid");
+
+    private readonly Process _process;
+    private readonly LineTail _tail = new();
+    private readonly Task _following;
+    private bool _disposed;
+
+    private TargetProcess(Process process)
+    {
+        _process = process;
+        Id = process.Id;
+        if (SetSid is not null)
+        {
+            Guardian.Watch(Id);
+        }
+
+        _following = Task.WhenAll(_tail.Follow(process.StandardError.BaseStream), _tail.Follow(process.StandardOutput.BaseStream));
+    }
+
+    public int Id { get; }
+
+    public bool HasExited => _disposed || _process.HasExited;
+
+    /// <summary>Null while it runs.</summary>
+    public string? ExitStatus { get; private set; }
+
+    public IReadOnlyList<string> LastLines => _tail.Lines;
+
+    /// <exception cref="System.ComponentModel.Win32Exception">The system refused to start it.</exception>
+    public static TargetProcess Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string workingDirectory)
+    {
+        ProcessStartInfo info = new()
+        {
+            WorkingDirectory = workingDirectory,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        InSession(info, command);
+        foreach ((string name, string value) in environment)
+        {
+            info.Environment[name] = value;
+        }
+
+        Process process = Process.Start(info)!;
+        process.StandardInput.Close();
+        return new TargetProcess(process);
+    }
+
+    /// <summary>
+    /// Puts the command under setsid: a Ctrl-C at the terminal then reaches only us, and one kill reaches everything the command starts.
+    /// setsid replaces itself by the command, so the process id is the command's.
+    /// </summary>
+    internal static void InSession(ProcessStartInfo info, IReadOnlyList<string> command)
+    {
+        IEnumerable<string> words = SetSid is null ? command : command.Prepend(SetSid);
+        info.FileName = words.First();
+        foreach (string word in words.Skip(1))
+        {
+            info.ArgumentList.Add(word);
+        }
+    }
+
+    /// <summary>Waits until the process ends or the time is over; true when it has ended.</summary>
+    public bool WaitForExit(TimeSpan time)
+    {
+        if (!_disposed && !_process.WaitForExit(time))
+        {
+            return false;
+        }
+
+        NoteExit();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        if (!_process.HasExited)
+        {
+            Signal(SigTerm);
+            if (!_process.WaitForExit(TermPatience))
+            {
+                if (SetSid is null)
+                {
+                    _process.Kill(entireProcessTree: true);
+                }
+
+                Signal(SigKill);
+                _process.WaitForExit();
+            }
+        }
+
+        // Children that the target left behind.
+        if (SetSid is not null)
+        {
+            Signal(SigKill);
+            Guardian.Release(Id);
+        }
+
+        NoteExit();
+        _disposed = true;
+        _process.Dispose();
+    }
+
+    private void NoteExit()
+    {
+        if (ExitStatus is null)
+        {
+            _following.Wait(DrainPatience);
+            ExitStatus = ProcessStatus.Describe(_process.ExitCode);
+        }
+    }
+
+    /// <summary>Signals the group, or only the process where it has no group of its own; one that is gone already is no error.</summary>
+    private void Signal(int signal)
+    {
+        if (SetSid is not null)
+        {
+            _ = LibC.kill(-Id, signal);
+        }
+        else if (!_process.HasExited)
+        {
+            _ = LibC.kill(Id, signal);
+        }
+    }
+}
