@@ -46,7 +46,7 @@ public abstract class DriverRing
     /// <summary>
     /// Takes the next used chain, if any. An id that was not outstanding is returned as it is: the observer judges it, and
     /// bookkeeping ignores it. With VIRTIO_F_IN_ORDER one used entry may stand for a batch; the chains it skips are returned
-    /// before it with all their writable bytes, as used completely (virtio 1.4 sections 2.7.9 and 2.8.9).
+    /// before it with all their writable bytes, as used completely (virtio 1.4 sections 2.7.9 and 2.8.8).
     /// </summary>
     public abstract bool TryTakeUsed(out UsedChain used);
 

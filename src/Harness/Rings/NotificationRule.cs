@@ -13,6 +13,17 @@ internal static class NotificationRule
     public static bool CrossedSplit(ushort eventIndex, ushort now, uint added) =>
         added > ushort.MaxValue || Crossed(eventIndex, now, (ushort)(now - added));
 
+    /// <summary>What the other side of a packed ring asks for, after <paramref name="added"/> entries up to <paramref name="now"/>.</summary>
+    /// <param name="first">Nothing was asked before: whoever starts in the middle of a lap must not rely on an offset that nobody set.</param>
+    public static bool Wanted(EventSuppression wanted, in RingSetup setup, PackedPosition now, uint added, bool first) => wanted.Mode switch
+    {
+        EventMode.Disable => false,
+        EventMode.Desc when setup.EventIdx => first || CrossedPacked(wanted, now, added, setup.Size),
+
+        // Reserved, or not negotiated: a notification too many is harmless, one too few is not.
+        _ => true,
+    };
+
     /// <summary>The same for packed positions, where an offset means something for one lap only.</summary>
     /// <param name="added">Ring entries published since the last look; a full lap crosses every event.</param>
     public static bool CrossedPacked(EventSuppression wanted, PackedPosition now, uint added, ushort size)

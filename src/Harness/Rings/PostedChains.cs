@@ -5,7 +5,7 @@ namespace Vsockspec.Rings;
 /// <summary>
 /// The chains that a driver posted and has not taken back, by id. Kept outside guest memory, where the device cannot change
 /// it. With VIRTIO_F_IN_ORDER it also knows their order, because a device may then return a whole batch with one used
-/// entry (virtio 1.4 sections 2.7.9 and 2.8.9).
+/// entry (virtio 1.4 sections 2.7.9 and 2.8.8).
 /// </summary>
 internal sealed class PostedChains
 {
