@@ -1,0 +1,101 @@
+using NUnit.Framework;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Harness.Tests.Targets;
+
+public sealed class TargetManifestTests
+{
+    private const string Head = "name: x\nrole: device\ntransport: vhost-user\n";
+    private const string Launch = "launch:\n  command: [prog, \"{socket}\"]\n";
+
+    [Test]
+    public void Load_CompleteLaunch_GivesEveryField()
+    {
+        using Scratch scratch = new();
+        scratch.Write("known.yaml", "");
+        TargetManifest manifest = TargetManifest.Load(scratch.Write(
+            "m.yaml",
+            Head + "version: \"1.2\"\nclaims: [stream, ring_packed, reply_ack]\nexpectations: known.yaml\n"
+            + "launch:\n  command: [prog, --socket, \"{socket}\", --dir, \"{dir}\"]\n  env: {LOG: \"{cid}\"}\n  workingDirectory: sub\n  readyTimeoutMs: 1500\n"));
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(manifest.Name, Is.EqualTo("x"));
+            Assert.That(manifest.Version, Is.EqualTo("1.2"));
+            Assert.That(manifest.Claims, Is.EqualTo(["stream", "ring_packed", "reply_ack"]));
+            Assert.That(manifest.Expectations, Is.EqualTo(Path.Combine(scratch.Path, "known.yaml")));
+            Assert.That(manifest.Launch!.Command, Has.Count.EqualTo(5));
+            Assert.That(manifest.Launch.Environment["LOG"], Is.EqualTo("{cid}"));
+            Assert.That(manifest.Launch.WorkingDirectory, Is.EqualTo(Path.Combine(scratch.Path, "sub")));
+            Assert.That(manifest.Launch.ReadyTimeout, Is.EqualTo(TimeSpan.FromMilliseconds(1500)));
+            Assert.That(manifest.ToTarget().CanRestart, Is.True);
+        }
+    }
+
+    [Test]
+    public void Load_Attach_PathsStartFromTheManifestsFolder()
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write("m.yaml", Head + "attach: {socket: a.sock, uds: /x/v, cid: 42}\n"));
+
+        Assert.That(manifest.Attach, Is.EqualTo(new AttachSpec(Path.Combine(scratch.Path, "a.sock"), "/x/v", 42)));
+        Assert.That(manifest.ToTarget().CanRestart, Is.False);
+    }
+
+    [TestCase(Head + Launch + "claim: [stream]\n", ":6: unknown field 'claim' (did you mean 'claims'?)")]
+    [TestCase(Head + "launch:\n  comand: [prog]\n", ":5: unknown field 'launch.comand' (did you mean 'command'?)")]
+    [TestCase(Head + "launch:\n  command: prog\n", ":5: field 'launch.command' must be a list")]
+    [TestCase(Head + "launch:\n  command: []\n", ":5: field 'launch.command' is empty")]
+    [TestCase(Head + "launch:\n  command: [prog]\n", ":5: field 'launch.command' nowhere says {socket}")]
+    [TestCase(Head + "launch:\n  command: [prog, \"{sock}\", \"{socket}\"]\n", ":5: field 'launch.command' has the unknown placeholder {sock}")]
+    [TestCase(Head + "launch:\n  command: [prog, \"{socket}\"]\n  readyTimeoutMs: soon\n", ":6: field 'launch.readyTimeoutMs' is 'soon'; write a whole number")]
+    [TestCase(Head + "launch:\n  command: [prog, \"{socket}\"]\n  env: [a]\n", ":6: field 'launch.env' must have fields of its own")]
+    [TestCase(Head + Launch + "attach: {socket: a, uds: b, cid: 3}\n", ":6: field 'attach' stands beside 'launch'")]
+    [TestCase(Head, ":1: field 'launch' is missing; give either 'launch'")]
+    [TestCase(Head + "attach: {socket: a, uds: b}\n", ":4: field 'attach.cid' is missing")]
+    [TestCase(Head + "attach: {socket: a, uds: b, cid: 2}\n", ":4: field 'attach.cid' is '2'; write a whole number from 3")]
+    [TestCase("role: device\ntransport: vhost-user\n" + Launch, ":1: field 'name' is missing")]
+    [TestCase("name: x\nrole: host\ntransport: vhost-user\n" + Launch, ":2: field 'role' is 'host'")]
+    [TestCase("name: x\nrole: device\ntransport: pci\n" + Launch, ":3: field 'transport' is 'pci'")]
+    [TestCase(Head + Launch + "claims: [streem]\n", ":6: field 'claims' has the unknown feature 'streem' (did you mean 'stream'?)")]
+    [TestCase(Head + Launch + "expectations: none.yaml\n", ":6: field 'expectations' names a file that does not exist")]
+    [TestCase(Head + Launch + "name: y\n", "not valid YAML")]
+    [TestCase("name: [\n", "not valid YAML")]
+    [TestCase("- a\n", ":1: expected fields")]
+    [TestCase("", "expected one YAML document")]
+    [TestCase("name: &a x\nversion: *a\n", ":2: aliases")]
+    [TestCase("name: [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n", "nested deeper")]
+    public void Load_WrongFile_NamesFileLineFieldAndRemedy(string yaml, string message)
+    {
+        using Scratch scratch = new();
+        string file = scratch.Write("m.yaml", yaml);
+
+        TargetException? e = Assert.Throws<TargetException>(() => TargetManifest.Load(file));
+
+        Assert.That(e!.Message, Does.StartWith(file).And.Contain(message));
+        Assert.That(e.IsManifestError, Is.True);
+    }
+
+    [Test]
+    public void Load_NoSuchFile_SaysSo() =>
+        Assert.That(() => TargetManifest.Load("/nowhere/m.yaml"), Throws.TypeOf<TargetException>().With.Message.EqualTo("/nowhere/m.yaml: no such file"));
+
+    [Test]
+    public void Load_NotText_SaysSo()
+    {
+        using Scratch scratch = new();
+        string file = Path.Combine(scratch.Path, "m.yaml");
+        File.WriteAllBytes(file, [(byte)'a', 0x80]);
+        Assert.That(() => TargetManifest.Load(file), Throws.TypeOf<TargetException>().With.Message.Contains("is not UTF-8 text"));
+    }
+
+    [Test]
+    public void Find_MisspeltName_OffersTheNearest() =>
+        Assert.That(
+            () => BuiltInTargets.Find("referense", SuiteData.Folder),
+            Throws.TypeOf<TargetException>().With.Message.Contains("unknown target 'referense' (did you mean 'reference'?)"));
+
+    [Test]
+    public void Find_Reference_IsLaunchedWithThisDotNet() =>
+        Assert.That(BuiltInTargets.Find("reference", SuiteData.Folder).Launch!.Command[0], Is.EqualTo("{dotnet}"));
+}
