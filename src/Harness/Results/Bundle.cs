@@ -1,0 +1,139 @@
+using System.Text.Json;
+using Vsockspec.Cases;
+
+namespace Vsockspec.Results;
+
+/// <summary>A bundle cannot be written or read. The message names the path and the remedy.</summary>
+public sealed class BundleException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The output folder of a run, and what its files are called.</summary>
+public static class Bundle
+{
+    public const string ResultsFile = "results.json";
+    public const string CasesFile = "cases.jsonl";
+    public const string JUnitFile = "junit.xml";
+    public const string SummaryFile = "summary.md";
+    public const string TracesFolder = "traces";
+
+    /// <summary>
+    /// Reads a bundle. That of a run that was killed is completed from its list of cases; its <see cref="RunInfo.State"/> stays
+    /// <see cref="RunState.Running"/>.
+    /// </summary>
+    /// <exception cref="BundleException">Not a bundle, or one of another version.</exception>
+    public static RunReport Open(string folder, RequirementRegister register)
+    {
+        string results = Path.Combine(folder, ResultsFile);
+        RunReport document = ReadDocument(results);
+        if (document.Schema != RunReport.SchemaId)
+        {
+            throw new BundleException($"{results}: has the schema '{document.Schema}'; this version reads {RunReport.SchemaId}");
+        }
+
+        IReadOnlyList<CaseResult> cases = document.Run.State == RunState.Complete
+            ? WithFindings(document)
+            : ReadCases(Path.Combine(folder, CasesFile));
+        try
+        {
+            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, cases, register);
+        }
+        catch (KeyNotFoundException e)
+        {
+            throw new BundleException($"{results}: {e.Message}; was it written by another version of the suite?", e);
+        }
+    }
+
+    /// <summary>Writes <c>results.json</c>, <c>junit.xml</c> and <c>summary.md</c>, each whole or not at all.</summary>
+    /// <exception cref="BundleException">The disk is full, or the folder may not be written.</exception>
+    public static void Write(string folder, RunReport report)
+    {
+        WriteFile(Path.Combine(folder, ResultsFile), BundleJson.Document(report));
+        WriteFile(Path.Combine(folder, JUnitFile), JUnit.Render(report));
+        WriteFile(Path.Combine(folder, SummaryFile), MarkdownSummary.Render(report));
+    }
+
+    /// <summary>Every result of a run so far; a last line that was cut off is left out.</summary>
+    internal static IReadOnlyList<CaseResult> ReadCases(string file)
+    {
+        List<CaseResult> cases = [];
+        if (!File.Exists(file))
+        {
+            return cases;
+        }
+
+        ReadOnlySpan<byte> rest = Guarded(file, () => File.ReadAllBytes(file));
+        for (int line = 1; rest.IndexOf((byte)'\n') is var end and >= 0; line++)
+        {
+            try
+            {
+                cases.Add(BundleJson.ParseLine(rest[..end]) ?? throw new JsonException("null"));
+            }
+            catch (JsonException e)
+            {
+                throw new BundleException($"{file}:{line}: not a case result: {e.Message}", e);
+            }
+
+            rest = rest[(end + 1)..];
+        }
+
+        return cases;
+    }
+
+    internal static T Guarded<T>(string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BundleException($"{path}: {e.Message}", e);
+        }
+    }
+
+    internal static void WriteFile(string path, byte[] content) => Guarded(path, () =>
+    {
+        string temporary = path + ".tmp";
+        try
+        {
+            using (FileStream stream = new(temporary, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            {
+                stream.Write(content);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+
+        return 0;
+    });
+
+    private static RunReport ReadDocument(string file)
+    {
+        if (!File.Exists(file))
+        {
+            throw new BundleException($"{file}: no such file; give the folder that 'vsockspec run' wrote");
+        }
+
+        byte[] json = Guarded(file, () => File.ReadAllBytes(file));
+        try
+        {
+            return BundleJson.ParseDocument(json) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new BundleException($"{file}: not a results document: {e.Message}", e);
+        }
+    }
+
+    private static IReadOnlyList<CaseResult> WithFindings(RunReport document)
+    {
+        ILookup<(string, int), AuditFinding> findings = document.Auditor.ToLookup(
+            entry => (entry.Case, entry.Repetition), entry => new AuditFinding(entry.Requirement, entry.Packet, entry.Detail));
+        return [.. document.Cases.Select(result => result with { Findings = [.. findings[(result.FullName, result.Repetition)]] })];
+    }
+}

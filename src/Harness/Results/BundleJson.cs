@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Vsockspec.Cases;
+
+namespace Vsockspec.Results;
+
+/// <summary>How reports become JSON: one document for the run, one line for each case.</summary>
+internal static class BundleJson
+{
+    /// <summary>The document: findings stand in <c>auditor[]</c> only.</summary>
+    private static readonly JsonSerializerOptions DocumentOptions = Options(indented: true, findings: false);
+
+    private static readonly JsonSerializerOptions LineOptions = Options(indented: false, findings: true);
+
+    public static byte[] Document(RunReport report) => JsonSerializer.SerializeToUtf8Bytes(report, TypeInfo<RunReport>(DocumentOptions));
+
+    /// <exception cref="JsonException">Not a report.</exception>
+    public static RunReport? ParseDocument(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions));
+
+    /// <summary>Ends with a line feed.</summary>
+    public static byte[] Line(CaseResult result) => [.. JsonSerializer.SerializeToUtf8Bytes(result, TypeInfo<CaseResult>(LineOptions)), (byte)'\n'];
+
+    /// <exception cref="JsonException">Not a case result.</exception>
+    public static CaseResult? ParseLine(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, TypeInfo<CaseResult>(LineOptions));
+
+    private static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
+
+    private static JsonSerializerOptions Options(bool indented, bool findings) => new(BundleJsonContext.Default.Options)
+    {
+        WriteIndented = indented,
+        IndentSize = 1,
+        // Only JSON's own rules: titles keep their arrows and quotation marks.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        TypeInfoResolver = BundleJsonContext.Default.WithAddedModifier(type =>
+        {
+            foreach (JsonPropertyInfo property in type.Properties)
+            {
+                if (type.Type == typeof(CaseResult) && property.Name == "findings" && !findings)
+                {
+                    property.ShouldSerialize = (_, _) => false;
+                }
+
+                if (property.PropertyType == typeof(IReadOnlyDictionary<string, string>))
+                {
+                    property.ShouldSerialize = (_, value) => value is IReadOnlyDictionary<string, string> { Count: > 0 };
+                }
+            }
+        }),
+    };
+}
+
+/// <summary>64-bit numbers as decimal text: JSON readers that keep numbers as doubles would round them.</summary>
+internal sealed class UInt64TextConverter : JsonConverter<ulong>
+{
+    public override ulong Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        ulong.TryParse(reader.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
+            ? value
+            : throw new JsonException("not an unsigned 64-bit number");
+
+    public override void Write(Utf8JsonWriter writer, ulong value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.ToString(CultureInfo.InvariantCulture));
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    Converters = [typeof(UInt64TextConverter)])]
+[JsonSerializable(typeof(RunReport))]
+[JsonSerializable(typeof(CaseResult))]
+internal sealed partial class BundleJsonContext : JsonSerializerContext;

@@ -1,0 +1,149 @@
+using System.Globalization;
+using System.Text;
+using Vsockspec.Cases;
+
+namespace Vsockspec.Results;
+
+/// <summary><c>summary.md</c>: a run on one page, for people and for a continuous integration's job summary.</summary>
+public static class MarkdownSummary
+{
+    public static byte[] Render(RunReport report)
+    {
+        StringBuilder text = new();
+        Head(text, report);
+        Areas(text, report);
+        Levels(text, report);
+        Failures(text, report);
+        NonStrict(text, report);
+        Profile(text, report);
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    private static void Head(StringBuilder text, RunReport report)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"# vsockspec: {Cell(report.Target.Name)}\n\n");
+        if (report.Run.State != RunState.Complete)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"**Partial: {report.Cases.Count} of {report.Run.Selected} results");
+            text.Append(report.Run.Error is { } error ? $"; {Cell(error)}" : "").Append(".**\n\n");
+        }
+
+        text.Append("| | |\n|---|---|\n");
+        Row("target", $"{report.Target.Name} {report.Target.Version} ({report.Target.Role}, {report.Target.Transport})");
+        Row("program", report.Target.Digest is { } digest ? $"sha256 {digest}" : "unknown");
+        Row("offers", string.Join(", ", report.Target.OfferedFeatures ?? []));
+        Row("suite", $"{report.Suite.Name} {report.Suite.Version} {report.Suite.Commit}");
+        Row("profile", report.Run.Profile + (report.Run.Shard is { } shard ? $", shard {shard}" : ""));
+        Row("seed", report.Run.Seed.ToString(CultureInfo.InvariantCulture));
+        Row("started", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC");
+        Row("machine", $"{report.Environment.Cpu}, {report.Environment.Cores} cores, {report.Environment.Os}, Linux {report.Environment.Kernel}, {report.Environment.DotNet}");
+
+        void Row(string name, string value) => text.Append(CultureInfo.InvariantCulture, $"| {name} | {Cell(value.Trim())} |\n");
+    }
+
+    private static void Areas(StringBuilder text, RunReport report)
+    {
+        Verdict[] verdicts = [.. report.Summary.ByVerdict.Keys.Order()];
+        if (verdicts.Length == 0)
+        {
+            text.Append("\nNo case has run.\n");
+            return;
+        }
+
+        text.Append("\n## Cases by area\n\n| area | ").AppendJoin(" | ", verdicts).Append(" |\n|---|").Insert(text.Length, "---:|", verdicts.Length).Append('\n');
+        foreach (IGrouping<string, CaseResult> area in report.Cases.GroupBy(c => c.Area).OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {Cell(area.Key)} | ").AppendJoin(" | ", verdicts.Select(v => area.Count(c => c.Verdict == v))).Append(" |\n");
+        }
+
+        text.Append("| **all** | ").AppendJoin(" | ", verdicts.Select(v => report.Summary.ByVerdict[v])).Append(" |\n");
+    }
+
+    private static void Levels(StringBuilder text, RunReport report)
+    {
+        Verdict[] verdicts = [.. report.Requirements.Select(r => r.Verdict).Distinct().Order()];
+        if (verdicts.Length == 0)
+        {
+            return;
+        }
+
+        text.Append("\n## Requirements by level\n\n| level | ").AppendJoin(" | ", verdicts).Append(" |\n|---|").Insert(text.Length, "---:|", verdicts.Length).Append('\n');
+        foreach ((RequirementLevel level, IReadOnlyDictionary<Verdict, int> counts) in report.Summary.ByLevel.OrderBy(p => p.Key))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {level} | ").AppendJoin(" | ", verdicts.Select(v => counts.GetValueOrDefault(v))).Append(" |\n");
+        }
+    }
+
+    private static void Failures(StringBuilder text, RunReport report)
+    {
+        CaseResult[] failures = [.. report.Cases.Where(c => Verdicts.ExitCode([c.Verdict]) != 0)];
+        if (failures.Length == 0)
+        {
+            return;
+        }
+
+        text.Append("\n## Failures\n");
+        foreach (CaseResult result in failures)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n### {Cell(result.FullName)}: {Cell(result.Title)}\n\n");
+            Line("verdict", $"{result.Verdict}{(result.FailureCode is { } code ? $" `{code}`" : "")}");
+            Line("requirements", string.Join(", ", result.Requirements));
+            Line("expected", result.Expected);
+            Line("observed", result.Observed);
+            foreach (AuditFinding finding in result.Findings)
+            {
+                Line("auditor", $"{finding.Requirement}: packet {finding.Packet}: {finding.Detail}");
+            }
+
+            Line("trace", result.Trace);
+            if (result.Log is { } log)
+            {
+                // Indented, so that nothing in a target's log can end the block.
+                text.Append("- log:\n\n      ").AppendJoin("\n      ", log.Split('\n')).Append('\n');
+            }
+        }
+
+        void Line(string name, string? value)
+        {
+            if (!string.IsNullOrEmpty(value))
+            {
+                text.Append(CultureInfo.InvariantCulture, $"- {name}: {Cell(value)}\n");
+            }
+        }
+    }
+
+    private static void NonStrict(StringBuilder text, RunReport report)
+    {
+        CaseResult[] results = [.. report.Cases.Where(c => c.Verdict == Verdict.NonStrict)];
+        if (results.Length == 0)
+        {
+            return;
+        }
+
+        text.Append("\n## Legal, but not as recommended\n\n| case | requirements | observed |\n|---|---|---|\n");
+        foreach (CaseResult result in results)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"| {Cell(result.FullName)} | {string.Join(", ", result.Requirements)} | {Cell(result.Observed ?? "")} |\n");
+        }
+    }
+
+    private static void Profile(StringBuilder text, RunReport report)
+    {
+        if (report.ImplementationProfile.Count == 0)
+        {
+            return;
+        }
+
+        text.Append("\n## Implementation profile\n\nWhat the target does where the specification is silent.\n\n| situation | case | what | seen | variants |\n|---|---|---|---|---|\n");
+        foreach (RecordedBehaviour entry in report.ImplementationProfile)
+        {
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {string.Join(", ", entry.Situations)} | {entry.Case} | {Cell(entry.Key)} | {Cell(entry.Value)} | {string.Join(", ", entry.Variants)} |\n");
+        }
+    }
+
+    /// <summary>One line without table separators or markup that a target's text could bring along.</summary>
+    private static string Cell(string text) =>
+        text.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
+}

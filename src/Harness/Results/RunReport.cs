@@ -1,0 +1,133 @@
+using Vsockspec.Cases;
+
+namespace Vsockspec.Results;
+
+/// <summary>The content of <c>results.json</c>: everything a run found out. The JSON schema is reports/schema/results.schema.json.</summary>
+public sealed record RunReport
+{
+    public const string SchemaId = "urn:vsockspec:results:1";
+
+    /// <summary><see cref="SchemaId"/>; a reader refuses another one.</summary>
+    public required string Schema { get; init; }
+
+    public required SuiteInfo Suite { get; init; }
+
+    public required TargetInfo Target { get; init; }
+
+    public required EnvironmentInfo Environment { get; init; }
+
+    public required RunInfo Run { get; init; }
+
+    /// <summary>In the order in which they ran.</summary>
+    public required IReadOnlyList<CaseResult> Cases { get; init; }
+
+    /// <summary>What the auditor found, case by case.</summary>
+    public required IReadOnlyList<AuditorEntry> Auditor { get; init; }
+
+    /// <summary>Every requirement that a case of this run judged, in order of id.</summary>
+    public required IReadOnlyList<RequirementVerdict> Requirements { get; init; }
+
+    /// <summary>What the target does where the specification is silent.</summary>
+    public required IReadOnlyList<RecordedBehaviour> ImplementationProfile { get; init; }
+
+    public required Summary Summary { get; init; }
+}
+
+/// <summary>The suite that judged.</summary>
+/// <param name="Commit">Null when the build did not come from a git work tree.</param>
+/// <param name="CatalogueHash">SHA-256 over the cases' ids, titles and requirements.</param>
+/// <param name="RegisterHash">SHA-256 over the register of requirements.</param>
+public sealed record SuiteInfo(string Name, string Version, string? Commit, string CatalogueHash, string RegisterHash);
+
+/// <summary>What was judged.</summary>
+public sealed record TargetInfo
+{
+    public required string Name { get; init; }
+
+    public string? Version { get; init; }
+
+    /// <summary><c>device</c> or <c>driver</c>.</summary>
+    public required string Role { get; init; }
+
+    public required string Transport { get; init; }
+
+    /// <summary>SHA-256 of the program.</summary>
+    public string? Digest { get; init; }
+
+    /// <summary>Full path of the manifest, or the name of a target that comes with the product; a replay starts from it.</summary>
+    public required string Manifest { get; init; }
+
+    public IReadOnlyList<string>? Claims { get; init; }
+
+    /// <summary>Null until the target was asked.</summary>
+    public IReadOnlyList<string>? OfferedFeatures { get; init; }
+
+    public IReadOnlyList<string>? ProtocolFeatures { get; init; }
+
+    /// <summary>Configuration space, hex.</summary>
+    public string? Config { get; init; }
+}
+
+/// <summary>How far a run got.</summary>
+public enum RunState
+{
+    /// <summary>The document was written at the start of a run that has not ended, or was killed.</summary>
+    Running,
+
+    /// <summary>All selected cases have a result.</summary>
+    Complete,
+
+    /// <summary>Somebody stopped it (Ctrl-C, SIGTERM) or <c>--fail-fast</c> did.</summary>
+    Stopped,
+
+    /// <summary>The harness could not go on; <see cref="RunInfo.Error"/> says why.</summary>
+    Broken,
+}
+
+/// <summary>The run itself.</summary>
+public sealed record RunInfo
+{
+    public required string Id { get; init; }
+
+    /// <summary>All randomness of the run follows from it.</summary>
+    public required ulong Seed { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public double DurationMs { get; init; }
+
+    public required string Profile { get; init; }
+
+    /// <summary><c>2/4</c>; null: the whole selection.</summary>
+    public string? Shard { get; init; }
+
+    /// <summary>How many results a complete run has.</summary>
+    public required int Selected { get; init; }
+
+    public RunState State { get; init; }
+
+    public string? Error { get; init; }
+}
+
+/// <summary>A violation that the auditor saw while a case ran, which may have been about something else.</summary>
+/// <param name="Case">Full name of the case.</param>
+/// <param name="Packet">Number in the case's trace, from 1; 0 when no packet is involved.</param>
+public sealed record AuditorEntry(string Requirement, string Case, int Repetition, int Packet, string Detail);
+
+/// <summary>The worst that any case, or the auditor, said of one requirement.</summary>
+/// <param name="Cases">Full names of the cases it rests on.</param>
+public sealed record RequirementVerdict(string Id, RequirementLevel Level, Verdict Verdict, IReadOnlyList<string> Cases);
+
+/// <summary>One entry of the implementation profile.</summary>
+/// <param name="Case">Id of the case.</param>
+/// <param name="Situations">Open situations that the case probes.</param>
+/// <param name="Variants">Variants in which this value was seen; empty for a case that does not vary.</param>
+public sealed record RecordedBehaviour(string Case, IReadOnlyList<string> Situations, string Key, string Value, IReadOnlyList<string> Variants);
+
+/// <summary>Counts.</summary>
+/// <param name="ByVerdict">Case results by verdict.</param>
+/// <param name="ByLevel">Requirements by level, then verdict.</param>
+public sealed record Summary(
+    int Cases,
+    IReadOnlyDictionary<Verdict, int> ByVerdict,
+    IReadOnlyDictionary<RequirementLevel, IReadOnlyDictionary<Verdict, int>> ByLevel);

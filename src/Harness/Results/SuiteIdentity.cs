@@ -1,0 +1,30 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using Vsockspec.Cases;
+
+namespace Vsockspec.Results;
+
+/// <summary>Which suite this is.</summary>
+public static class SuiteIdentity
+{
+    public static SuiteInfo Of(Catalogue catalogue, RequirementRegister register)
+    {
+        // The SDK appends the commit of the work tree: 0.1.0+c878dc3...
+        string[] version = typeof(SuiteIdentity).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+', 2);
+        return new SuiteInfo("vsockspec", version[0], version.Length == 2 ? version[1] : null, HashOf(catalogue), register.Hash);
+    }
+
+    /// <summary>SHA-256 over every case's id, title, requirements and variants.</summary>
+    private static string HashOf(Catalogue catalogue)
+    {
+        StringBuilder text = new();
+        foreach (CaseInfo info in catalogue.Cases)
+        {
+            text.Append(info.Id).Append('\t').Append(info.Title).Append('\t').AppendJoin(',', info.Requirements).Append('\t')
+                .AppendJoin(',', info.Variants).Append('\n');
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+}
