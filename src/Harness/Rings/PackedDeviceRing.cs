@@ -94,6 +94,7 @@ public sealed class PackedDeviceRing : DeviceRing
 
     public override bool CallNeeded()
     {
+        // As a driver must (section 2.8.21.3.1): the flags before looking at the driver's event suppression.
         VirtioBarrier.Full();
         uint added = publishedSinceLook;
         if (added == 0)

@@ -7,6 +7,7 @@ public sealed class SplitDeviceRing : DeviceRing
 {
     private readonly ushort mask;
     private ushort nextAvail;
+    private ushort seenAvail;
     private ushort nextUsed;
     private ushort published;
     private uint publishedSinceLook;
@@ -25,7 +26,7 @@ public sealed class SplitDeviceRing : DeviceRing
         RingSetupException.ThrowUnlessAligned("used ring", setup.DeviceArea, SplitRingMemory.DeviceAlignment);
         Raw = new SplitRingMemory(memory, setup);
         mask = (ushort)(setup.Size - 1);
-        nextAvail = (ushort)startBase;
+        nextAvail = seenAvail = (ushort)startBase;
         nextUsed = published = Raw.UsedIdx;
     }
 
@@ -42,15 +43,19 @@ public sealed class SplitDeviceRing : DeviceRing
             return Broken(chain, broken);
         }
 
-        ushort waiting = (ushort)(Raw.AvailIdx - nextAvail);
-        if (waiting == 0)
+        if (nextAvail == seenAvail)
         {
-            return TakeResult.Empty;
-        }
+            seenAvail = Raw.AvailIdx;
+            ushort waiting = (ushort)(seenAvail - nextAvail);
+            if (waiting == 0)
+            {
+                return TakeResult.Empty;
+            }
 
-        if (waiting > Setup.Size)
-        {
-            return Broken(chain, $"available index is {waiting} ahead in a ring of {Setup.Size}");
+            if (waiting > Setup.Size)
+            {
+                return Broken(chain, $"available index is {waiting} ahead in a ring of {Setup.Size}");
+            }
         }
 
         chain.Id = Raw.GetAvailable(nextAvail & mask);
@@ -83,7 +88,7 @@ public sealed class SplitDeviceRing : DeviceRing
 
     public override bool CallNeeded()
     {
-        // Section 2.7.14: the index before looking at flags or event.
+        // As a driver must (section 2.7.13.4.1): the index before looking at flags or event.
         VirtioBarrier.Full();
         uint added = publishedSinceLook;
         if (added == 0)

@@ -21,6 +21,7 @@ public sealed class SplitDriverRing : DriverRing
     private uint publishedSinceLook;
     private bool looked;
     private ushort lastUsed;
+    private ushort seenUsed;
     private bool lastUsedWasKnown = true;
 
     /// <summary>Starts an idle ring: both indices in guest memory are set to <paramref name="startBase"/>, flags and events to 0.</summary>
@@ -42,7 +43,7 @@ public sealed class SplitDriverRing : DriverRing
         }
 
         freePut = setup.Size;
-        nextAvail = published = lastUsed = (ushort)startBase;
+        nextAvail = published = lastUsed = seenUsed = (ushort)startBase;
         Raw = new SplitRingMemory(memory, setup)
         {
             AvailFlags = 0,
@@ -217,22 +218,27 @@ public sealed class SplitDriverRing : DriverRing
 
     private bool ReadUsed()
     {
-        ushort waiting = (ushort)(Raw.UsedIdx - lastUsed);
-        if (waiting == 0)
+        if (lastUsed == seenUsed)
         {
-            return false;
-        }
+            seenUsed = Raw.UsedIdx;
+            if (lastUsed == seenUsed)
+            {
+                return false;
+            }
 
-        // The ring holds no more than its size; a device that jumps further has overwritten the rest.
-        if (waiting > Setup.Size)
-        {
-            lastUsed += (ushort)(waiting - Setup.Size);
-            waiting = Setup.Size;
+            // The ring holds no more than its size; a device that jumps further has overwritten the rest.
+            if ((ushort)(seenUsed - lastUsed) > Setup.Size)
+            {
+                lastUsed = (ushort)(seenUsed - Setup.Size);
+            }
         }
 
         UsedElement element = Raw.GetUsed(lastUsed & mask);
         int older = Setup.InOrder ? posted.OlderThan(element.Id) : 0;
-        posted.BeginBatch(new UsedChain(element.Id, element.Length), older < waiting ? older : 0);
+
+        // A batch is published with one step of the index; one that would reach beyond it is a chain out of order.
+        bool batch = older < (ushort)(seenUsed - lastUsed);
+        posted.BeginBatch(new UsedChain(element.Id, element.Length), batch ? older : 0);
         return true;
     }
 }
