@@ -12,16 +12,47 @@ public sealed class BackEndQueue
 
     public required DeviceRing Ring { get; init; }
 
-    /// <summary>Null: the front end asked us to poll.</summary>
+    /// <summary>Null: the front end asked us to poll (<see cref="Polled"/>) or kicks in-band (<see cref="IBackEndHandler.QueueKicked"/>).</summary>
     public EventFd? Kick { get; internal set; }
 
-    /// <summary>Null: the front end polls.</summary>
+    /// <summary>Null: the front end polls or is called in-band. <see cref="SignalUsed"/> does what is right.</summary>
     public EventFd? Call { get; internal set; }
 
     public EventFd? Error { get; internal set; }
 
+    /// <summary>The front end gave no kick descriptor: the ring must be looked at again and again.</summary>
+    public bool Polled { get; internal set; }
+
     /// <summary>A started but disabled ring is drained without effect (vhost-user: ring states).</summary>
     public bool Enabled { get; internal set; }
+
+    internal VhostUserBackEnd? Session { get; init; }
+
+    /// <summary>Notifies the driver of used buffers: through the call descriptor, in-band, or not at all.</summary>
+    public void SignalUsed()
+    {
+        if (Call is not null)
+        {
+            Call.Signal();
+        }
+        else
+        {
+            Session?.SignalUsed(Index);
+        }
+    }
+
+    /// <summary>Tells the front end that the ring is broken: through the error descriptor, in-band, or not at all.</summary>
+    public void SignalError()
+    {
+        if (Error is not null)
+        {
+            Error.Signal();
+        }
+        else
+        {
+            Session?.SignalError(Index);
+        }
+    }
 }
 
 /// <summary>
@@ -41,17 +72,23 @@ public interface IBackEndHandler
 
     void FeaturesAccepted(VirtioFeatures accepted);
 
-    /// <summary>The memory map was replaced. Queues that run were given rings on the new memory before this call returns.</summary>
+    /// <summary>The memory map was replaced. Queues were stopped before this call and are started on the new memory after it; the old mappings go when it returns.</summary>
     void MemoryChanged(GuestMemory memory);
 
     /// <summary>The ring has addresses, memory and was kicked or enabled: process it.</summary>
     void QueueStarted(BackEndQueue queue);
 
-    /// <summary>Stop touching the ring, its memory and its eventfds before returning.</summary>
+    /// <summary>
+    /// Stop touching the ring, its memory and its eventfds before returning. A chain that was taken and not completed is lost to the driver unless it
+    /// is given back: the queue goes on at <see cref="DeviceRing.Base"/>.
+    /// </summary>
     void QueueStopped(BackEndQueue queue);
 
-    /// <summary>The enabled state or an eventfd of a started queue changed.</summary>
+    /// <summary>The enabled state or an eventfd of a started queue changed. A replaced eventfd is closed after this call returns.</summary>
     void QueueChanged(BackEndQueue queue);
+
+    /// <summary>The front end kicked a started queue in-band.</summary>
+    void QueueKicked(BackEndQueue queue) => QueueChanged(queue);
 
     /// <summary>RESET_DEVICE, status 0, or the front end went away: forget all state but the configuration.</summary>
     void Reset();
