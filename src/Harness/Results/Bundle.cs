@@ -65,7 +65,7 @@ public static class Bundle
         {
             try
             {
-                cases.Add(BundleJson.ParseLine(rest[..end]) ?? throw new JsonException("null"));
+                cases.Add(BundleJson.ParseLine(rest[..end]));
             }
             catch (JsonException e)
             {
@@ -122,7 +122,7 @@ public static class Bundle
         byte[] json = Guarded(file, () => File.ReadAllBytes(file));
         try
         {
-            return BundleJson.ParseDocument(json) ?? throw new JsonException("null");
+            return BundleJson.ParseDocument(json);
         }
         catch (JsonException e)
         {

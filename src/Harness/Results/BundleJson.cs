@@ -15,16 +15,28 @@ internal static class BundleJson
 
     private static readonly JsonSerializerOptions LineOptions = Options(indented: false, findings: true);
 
-    public static byte[] Document(RunReport report) => JsonSerializer.SerializeToUtf8Bytes(report, TypeInfo<RunReport>(DocumentOptions));
+    public static byte[] Document(RunReport report) => [.. JsonSerializer.SerializeToUtf8Bytes(report, TypeInfo<RunReport>(DocumentOptions)), (byte)'\n'];
 
     /// <exception cref="JsonException">Not a report.</exception>
-    public static RunReport? ParseDocument(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions));
+    public static RunReport ParseDocument(ReadOnlySpan<byte> json)
+    {
+        RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions)) ?? throw new JsonException("null");
+        return report with { Cases = [.. report.Cases.Select(WithDefaults)] };
+    }
 
     /// <summary>Ends with a line feed.</summary>
     public static byte[] Line(CaseResult result) => [.. JsonSerializer.SerializeToUtf8Bytes(result, TypeInfo<CaseResult>(LineOptions)), (byte)'\n'];
 
     /// <exception cref="JsonException">Not a case result.</exception>
-    public static CaseResult? ParseLine(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, TypeInfo<CaseResult>(LineOptions));
+    public static CaseResult ParseLine(ReadOnlySpan<byte> json) =>
+        WithDefaults(JsonSerializer.Deserialize(json, TypeInfo<CaseResult>(LineOptions)) ?? throw new JsonException("null"));
+
+    /// <summary>The generated reader sets what is absent to null, whatever the type's own default is.</summary>
+    private static CaseResult WithDefaults(CaseResult result) => result with
+    {
+        Recorded = result.Recorded ?? new SortedDictionary<string, string>(StringComparer.Ordinal),
+        Findings = result.Findings ?? [],
+    };
 
     private static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
 
@@ -68,6 +80,7 @@ internal sealed class UInt64TextConverter : JsonConverter<ulong>
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
+    RespectNullableAnnotations = true,
     Converters = [typeof(UInt64TextConverter)])]
 [JsonSerializable(typeof(RunReport))]
 [JsonSerializable(typeof(CaseResult))]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Xml;
 using Vsockspec.Cases;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Results;
 
@@ -42,6 +43,7 @@ public static class JUnit
             }
 
             xml.WriteEndElement();
+            xml.WriteWhitespace("\n");
         }
 
         return stream.ToArray();
@@ -62,7 +64,7 @@ public static class JUnit
     {
         xml.WriteStartElement("testcase");
         xml.WriteAttributeString("classname", $"vsockspec.{result.Area}");
-        xml.WriteAttributeString("name", Clean($"{result.FullName} {result.Title}"));
+        xml.WriteAttributeString("name", Printable.Clean($"{result.FullName} {result.Title}"));
         xml.WriteAttributeString("time", Seconds(result.DurationMs));
 
         xml.WriteStartElement("properties");
@@ -84,11 +86,11 @@ public static class JUnit
         if (outcome != Outcome.Passed)
         {
             xml.WriteStartElement(outcome.ToString().ToLowerInvariant());
-            xml.WriteAttributeString("message", Clean(result.Observed ?? result.Verdict.ToString()));
+            xml.WriteAttributeString("message", Printable.Clean(result.Observed ?? result.Verdict.ToString()));
             if (outcome != Outcome.Skipped)
             {
                 xml.WriteAttributeString("type", result.FailureCode ?? result.Verdict.ToString());
-                xml.WriteString(Clean($"expected: {result.Expected}\nobserved: {result.Observed}\n{Findings(result)}"));
+                xml.WriteString(Printable.Clean($"expected: {result.Expected}\nobserved: {result.Observed}\n{Findings(result)}"));
             }
 
             xml.WriteEndElement();
@@ -96,7 +98,7 @@ public static class JUnit
 
         if (result.Log is not null)
         {
-            xml.WriteElementString("system-err", Clean(result.Log));
+            xml.WriteElementString("system-err", Printable.Clean(result.Log));
         }
 
         xml.WriteEndElement();
@@ -105,7 +107,7 @@ public static class JUnit
         {
             xml.WriteStartElement("property");
             xml.WriteAttributeString("name", name);
-            xml.WriteAttributeString("value", Clean(value));
+            xml.WriteAttributeString("value", Printable.Clean(value));
             xml.WriteEndElement();
         }
     }
@@ -122,18 +124,4 @@ public static class JUnit
     };
 
     private static string Seconds(double milliseconds) => (milliseconds / 1000).ToString("0.000", CultureInfo.InvariantCulture);
-
-    /// <summary>Characters that XML 1.0 cannot carry are replaced: texts come from targets.</summary>
-    private static string Clean(string text)
-    {
-        StringBuilder clean = new(text.Length);
-        foreach (Rune rune in text.EnumerateRunes())
-        {
-            // EnumerateRunes gives U+FFFD for half a surrogate pair.
-            bool allowed = rune.Value is '\t' or '\n' or '\r' or (>= 0x20 and <= 0xd7ff) or (>= 0xe000 and <= 0xfffd) or >= 0x10000;
-            clean.Append((allowed ? rune : Rune.ReplacementChar).ToString());
-        }
-
-        return clean.ToString();
-    }
 }

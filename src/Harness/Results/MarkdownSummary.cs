@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Vsockspec.Cases;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Results;
 
@@ -29,7 +30,7 @@ public static class MarkdownSummary
         }
 
         text.Append("| | |\n|---|---|\n");
-        Row("target", $"{report.Target.Name} {report.Target.Version} ({report.Target.Role}, {report.Target.Transport})");
+        Row("target", $"{report.Target.Name}{(report.Target.Version is { } version ? $" {version}" : "")} ({report.Target.Role}, {report.Target.Transport})");
         Row("program", report.Target.Digest is { } digest ? $"sha256 {digest}" : "unknown");
         Row("offers", string.Join(", ", report.Target.OfferedFeatures ?? []));
         Row("suite", $"{report.Suite.Name} {report.Suite.Version} {report.Suite.Commit}");
@@ -145,5 +146,5 @@ public static class MarkdownSummary
 
     /// <summary>One line without table separators or markup that a target's text could bring along.</summary>
     private static string Cell(string text) =>
-        text.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
+        Printable.Clean(text.ReplaceLineEndings(" ")).Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
 }

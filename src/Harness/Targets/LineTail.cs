@@ -66,21 +66,10 @@ internal sealed class LineTail
 
     private void Add(ReadOnlySpan<byte> bytes, bool cut)
     {
-        StringBuilder text = new(bytes.Length);
-        foreach (char c in Encoding.UTF8.GetString(bytes))
-        {
-            // Escape sequences of a target's log must not reach a terminal or an XML report.
-            text.Append(char.IsControl(c) && c != '\t' ? '\ufffd' : c);
-        }
-
-        if (text.Length > 0 && text[^1] == '\ufffd' && bytes[^1] == (byte)'\r')
-        {
-            text.Length--;
-        }
-
+        string text = Printable.Clean(Encoding.UTF8.GetString(bytes.EndsWith("\r"u8) ? bytes[..^1] : bytes));
         lock (_lines)
         {
-            _lines.Enqueue(cut ? $"{text}…" : text.ToString());
+            _lines.Enqueue(cut ? text + "…" : text);
             if (_lines.Count > MaxLines)
             {
                 _lines.Dequeue();

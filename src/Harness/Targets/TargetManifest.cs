@@ -43,6 +43,9 @@ public sealed partial record TargetManifest
     /// <summary>The manifest's own path; relative paths inside it start from its folder.</summary>
     public required string File { get; init; }
 
+    /// <summary>True for a manifest of the suite itself, which is called by its name.</summary>
+    public bool IsBuiltIn(string suites) => Path.GetDirectoryName(File) == Path.GetFullPath(Path.Combine(suites, "targets"));
+
     public ITarget ToTarget() => Launch is not null ? new LaunchedTarget(this) : new AttachedTarget(this);
 
     /// <exception cref="TargetException">The file is not a manifest; <see cref="TargetException.IsManifestError"/> is true.</exception>

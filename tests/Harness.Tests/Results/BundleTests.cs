@@ -1,0 +1,225 @@
+using System.Text.Json;
+using NUnit.Framework;
+using Vsockspec.Cases;
+using Vsockspec.Harness.Tests.Targets;
+using Vsockspec.Results;
+using Vsockspec.Tests;
+
+namespace Vsockspec.Harness.Tests.Results;
+
+public sealed class BundleTests
+{
+    [Test]
+    public void Close_CompleteRun_ReadsBackAsItWas()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        RunReport written = WriteAll(folder);
+
+        RunReport read = Bundle.Open(folder, Sample.Register);
+
+        Assert.That(Json(read), Is.EqualTo(Json(written)));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(read.Run.Seed, Is.EqualTo(ulong.MaxValue));
+            Assert.That(read.Cases[1].Findings, Is.EqualTo(Sample.Failed.Findings));
+            Assert.That(read.Target.OfferedFeatures, Is.EqualTo(["stream", "version_1"]));
+            Assert.That(read.Target.ProtocolFeatures, Is.EqualTo(["config"]));
+            Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md"]));
+            Assert.That(Directory.Exists(Path.Combine(folder, "traces")));
+        }
+    }
+
+    [Test]
+    public void Close_CompleteRun_SatisfiesTheSchema()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        WriteAll(folder);
+        using JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("reports/schema/results.schema.json")));
+        using JsonDocument results = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "results.json")));
+
+        Assert.That(new JsonSchemaCheck(schema.RootElement).Violations(results.RootElement), Is.Empty);
+        Assert.That(schema.RootElement.GetProperty("$id").GetString(), Is.EqualTo(RunReport.SchemaId));
+    }
+
+    [Test]
+    public void Build_Requirements_TakeTheWorstOfCasesAndAuditor()
+    {
+        RunReport report = Sample.Report();
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(
+                report.Requirements.Select(r => (r.Id, r.Verdict)),
+                Is.EqualTo([
+                    ("CF-01", Verdict.Inconclusive), ("VQ-16", Verdict.Fail), ("VS-CRED-DEV-1", Verdict.Fail), ("VS-FEAT-DEV-1", Verdict.NonStrict),
+                    ("VS-X-24", Verdict.Pass),
+                ]));
+            Assert.That(report.Summary.ByLevel[RequirementLevel.Must], Is.EqualTo(new Dictionary<Verdict, int> { [Verdict.Fail] = 2, [Verdict.Inconclusive] = 1 }));
+            Assert.That(report.ImplementationProfile.Single().Situations, Is.EqualTo(["B-05"]));
+            Assert.That(report.Auditor.Single().Case, Is.EqualTo("VSC-0102[packed+event_idx]"));
+        }
+    }
+
+    [Test]
+    public void Open_KilledRun_HasEveryResultThatWasWritten()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        using (BundleWriter writer = Sample.Begin(folder))
+        {
+            writer.TargetProbed(Sample.Facts);
+            writer.CaseFinished(Sample.Passed);
+            writer.CaseFinished(Sample.Failed);
+        }
+
+        // What a process leaves that is killed in the middle of a line.
+        File.AppendAllText(Path.Combine(folder, "cases.jsonl"), "{\"id\":\"VSC-09");
+
+        RunReport report = Bundle.Open(folder, Sample.Register);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(report.Cases.Select(c => c.FullName), Is.EqualTo(["VSC-0101[split]", "VSC-0102[packed+event_idx]"]));
+            Assert.That(report.Cases[1].Findings, Has.Count.EqualTo(1));
+            Assert.That(report.Run.State, Is.EqualTo(RunState.Running));
+            Assert.That(report.Summary.Cases, Is.EqualTo(2));
+        }
+    }
+
+    [Test]
+    public void Create_FolderThatHasABundle_IsRefused()
+    {
+        using Scratch scratch = new();
+        WriteAll(Path.Combine(scratch.Path, "b"));
+        Assert.That(
+            () => Sample.Begin(Path.Combine(scratch.Path, "b")),
+            Throws.TypeOf<BundleException>().With.Message.Contains("has a bundle already; give another folder"));
+    }
+
+    [Test]
+    public void Create_FolderThatIsAFile_SaysSo()
+    {
+        using Scratch scratch = new();
+        string file = scratch.Write("b", "");
+        Assert.That(() => Sample.Begin(file), Throws.TypeOf<BundleException>().With.Message.StartsWith(file));
+    }
+
+    [TestCase("{", "not a results document")]
+    [TestCase("null", "not a results document")]
+    [TestCase("{\"schema\":\"urn:vsockspec:results:1\"}", "not a results document")]
+    public void Open_WrongDocument_NamesIt(string json, string message)
+    {
+        using Scratch scratch = new();
+        scratch.Write("results.json", json);
+        Assert.That(() => Bundle.Open(scratch.Path, Sample.Register), Throws.TypeOf<BundleException>().With.Message.Contains("results.json: " + message));
+    }
+
+    [Test]
+    public void Open_AnotherSchema_IsRefused()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        WriteAll(folder);
+        string file = Path.Combine(folder, "results.json");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("results:1", "results:9", StringComparison.Ordinal));
+        Assert.That(() => Bundle.Open(folder, Sample.Register), Throws.TypeOf<BundleException>().With.Message.Contains("has the schema 'urn:vsockspec:results:9'"));
+    }
+
+    [Test]
+    public void Open_WrongLine_NamesTheLine()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        using (BundleWriter writer = Sample.Begin(folder))
+        {
+            writer.CaseFinished(Sample.Passed);
+        }
+
+        File.AppendAllText(Path.Combine(folder, "cases.jsonl"), "nonsense\n");
+        Assert.That(() => Bundle.Open(folder, Sample.Register), Throws.TypeOf<BundleException>().With.Message.Contains("cases.jsonl:2: not a case result"));
+    }
+
+    [Test]
+    public void Open_NoBundle_SaysWhatToGive() =>
+        Assert.That(() => Bundle.Open("/nowhere", Sample.Register), Throws.TypeOf<BundleException>().With.Message.Contains("no such file; give the folder that 'vsockspec run' wrote"));
+
+    [Test]
+    public void Merge_TwoShards_IsTheWholeRun()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], "1/2", Sample.Passed, Sample.Probed);
+        WritePart(parts[1], "2/2", Sample.Failed, Sample.Loose, Sample.Unjudged);
+        File.WriteAllText(Path.Combine(parts[0], Sample.Passed.Trace!), "packets");
+        string merged = Path.Combine(scratch.Path, "m");
+
+        RunReport report = BundleMerge.Merge(parts, merged, Sample.Register);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(report.Cases, Has.Count.EqualTo(5));
+            Assert.That(report.Run.State, Is.EqualTo(RunState.Complete));
+            Assert.That(report.Run.Shard, Is.Null);
+            Assert.That(File.ReadAllText(Path.Combine(merged, Sample.Passed.Trace!)), Is.EqualTo("packets"));
+            Assert.That(Json(Bundle.Open(merged, Sample.Register)), Is.EqualTo(Json(report)));
+        }
+    }
+
+    [Test]
+    public void Merge_SameCaseTwice_IsRefused()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], "1/2", Sample.Passed);
+        WritePart(parts[1], "2/2", Sample.Passed);
+        Assert.That(
+            () => BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register),
+            Throws.TypeOf<BundleException>().With.Message.Contains("has VSC-0101[split], which another bundle has already"));
+    }
+
+    [Test]
+    public void Between_ChangedVerdicts_AreListedAndWorseOnesMarked()
+    {
+        RunReport before = Sample.Report();
+        RunReport after = ReportBuilder.Build(
+            Sample.Suite, Sample.Target, Sample.Machine, before.Run,
+            [Sample.Passed with { Verdict = Verdict.Fail }, Sample.Failed with { Verdict = Verdict.Pass }, Sample.Probed, Sample.Loose], Sample.Register);
+
+        IReadOnlyList<CaseChange> changes = BundleDiff.Between(before, after);
+
+        Assert.That(
+            changes.Select(c => (c.Case, c.Before, c.After, c.IsWorse)),
+            Is.EqualTo([
+                ("VSC-0101[split]", Verdict.Pass, Verdict.Fail, true),
+                ("VSC-0102[packed+event_idx]", Verdict.Fail, Verdict.Pass, false),
+                ("VSC-0104", (Verdict?)Verdict.Inconclusive, (Verdict?)null, false),
+            ]));
+    }
+
+    private static RunReport WriteAll(string folder)
+    {
+        using BundleWriter writer = Sample.Begin(folder);
+        writer.TargetProbed(Sample.Facts);
+        foreach (CaseResult result in Sample.All)
+        {
+            writer.CaseFinished(result);
+        }
+
+        return writer.Close(RunState.Complete);
+    }
+
+    private static void WritePart(string folder, string shard, params CaseResult[] results)
+    {
+        using BundleWriter writer = BundleWriter.Create(
+            folder, Sample.Suite, Sample.Target, Sample.Machine, Sample.Run with { Shard = shard, Selected = results.Length }, Sample.Register);
+        foreach (CaseResult result in results)
+        {
+            writer.CaseFinished(result);
+        }
+
+        writer.Close(RunState.Complete);
+    }
+
+    private static string Json(RunReport report) => System.Text.Encoding.UTF8.GetString(BundleJson.Document(report));
+}

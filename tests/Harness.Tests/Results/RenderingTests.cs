@@ -1,0 +1,30 @@
+using System.Text;
+using System.Xml.Linq;
+using NUnit.Framework;
+using Vsockspec.Results;
+using Vsockspec.Tests;
+
+namespace Vsockspec.Harness.Tests.Results;
+
+public sealed class RenderingTests
+{
+    [Test]
+    public void Document_SampleRun_IsAsApproved() => Snapshot.Match(Encoding.UTF8.GetString(BundleJson.Document(Sample.Report())), "results.json");
+
+    [Test]
+    public void JUnit_SampleRun_IsAsApproved() => Snapshot.Match(Encoding.UTF8.GetString(JUnit.Render(Sample.Report())), "junit.xml");
+
+    [Test]
+    public void Summary_SampleRun_IsAsApproved() => Snapshot.Match(Encoding.UTF8.GetString(MarkdownSummary.Render(Sample.Report())), "summary.md");
+
+    [Test]
+    public void JUnit_TextsOfTargets_CannotBreakTheXml()
+    {
+        RunReport report = Sample.Report();
+        report = report with { Cases = [Sample.Failed with { Observed = "\u0000\ud800 ]]> & <b>", Log = "\u001b[31m\uffff" }] };
+
+        XDocument xml = XDocument.Load(new MemoryStream(JUnit.Render(report)));
+
+        Assert.That(xml.Descendants("failure").Single().Attribute("message")!.Value, Is.EqualTo("\ufffd\ufffd ]]> & <b>"));
+    }
+}
