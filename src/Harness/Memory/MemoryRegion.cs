@@ -14,7 +14,7 @@ public sealed unsafe class MemoryRegion : IDisposable
     private readonly long mappingLength;
     private byte* start;
 
-    private MemoryRegion(SafeFileHandle file, ulong guestAddress, ulong userAddress, ulong size, ulong mmapOffset, byte* mapping, long mappingLength, long skip)
+    private MemoryRegion(SafeFileHandle file, ulong guestAddress, ulong? userAddress, ulong size, ulong mmapOffset, byte* mapping, long mappingLength, long skip)
     {
         File = file;
         GuestAddress = guestAddress;
@@ -23,7 +23,7 @@ public sealed unsafe class MemoryRegion : IDisposable
         this.mapping = mapping;
         this.mappingLength = mappingLength;
         start = mapping + skip;
-        UserAddress = userAddress == 0 ? (ulong)start : userAddress;
+        UserAddress = userAddress ?? (ulong)start;
     }
 
     /// <summary>The memory object behind the region, to pass to the other side.</summary>
@@ -48,15 +48,15 @@ public sealed unsafe class MemoryRegion : IDisposable
     public static MemoryRegion Create(ulong guestAddress, ulong size, ulong mmapOffset = 0)
     {
         SafeFileHandle file = MemFd.Create("vsockspec-guest", checked((long)(size + mmapOffset)));
-        return Map(file, guestAddress, userAddress: 0, size, mmapOffset);
+        return Map(file, guestAddress, userAddress: null, size, mmapOffset);
     }
 
     /// <summary>
     /// Maps memory that a peer shared. Takes ownership of <paramref name="file"/>, also when it throws.
     /// </summary>
-    /// <param name="userAddress">The address in the peer's process, or 0 for the address of this mapping.</param>
+    /// <param name="userAddress">The address in the peer's process, or null for the address of this mapping.</param>
     /// <exception cref="GuestMemoryException">The file is too small, the sizes overflow or the mapping fails.</exception>
-    public static MemoryRegion Map(SafeFileHandle file, ulong guestAddress, ulong userAddress, ulong size, ulong mmapOffset)
+    public static MemoryRegion Map(SafeFileHandle file, ulong guestAddress, ulong? userAddress, ulong size, ulong mmapOffset)
     {
         try
         {

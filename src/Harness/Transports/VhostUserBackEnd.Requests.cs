@@ -9,6 +9,9 @@ namespace Vsockspec.Transports;
 /// <content>The requests.</content>
 public sealed partial class VhostUserBackEnd
 {
+    private const int Any = -1;
+    private const int Unknown = -2;
+
     private readonly List<MemoryRegion> regions = [];
     private GuestMemory? memory;
 
@@ -47,9 +50,7 @@ public sealed partial class VhostUserBackEnd
             case VhostUserRequest.GetConfig:
                 return GetConfig(payload);
             case VhostUserRequest.SetConfig:
-                return rules.AcceptsConfigWrite(VhostUserConfigAccess.Read(payload))
-                    ? Answer.Done
-                    : Answer.Refuse("the configuration space is read-only");
+                return SetConfig(payload);
             case VhostUserRequest.SetBackendReqFd:
                 notices.Open(new UnixStream(Keep(message.Descriptors[0])));
                 return Answer.Done;
@@ -93,15 +94,14 @@ public sealed partial class VhostUserBackEnd
             VhostUserRequest.GetConfig or VhostUserRequest.SetConfig => (Any, 0),
             _ => (Unknown, 0),
         };
-        VhostUserProtocolFeatures needed = FeatureOf(request);
         if (size == Unknown)
         {
             return "unknown request";
         }
 
-        if (!Has(needed))
+        if (MissingFeature(request) is { } missing)
         {
-            return $"protocol feature {needed} was not negotiated";
+            return missing;
         }
 
         if (size != Any && payload.Length != size)
@@ -112,18 +112,31 @@ public sealed partial class VhostUserBackEnd
         return fds != Any && descriptors != fds ? $"{descriptors} descriptors, expected {fds}" : null;
     }
 
-    private const int Any = -1;
-    private const int Unknown = -2;
-
-    private static VhostUserProtocolFeatures FeatureOf(VhostUserRequest request) => request switch
+    /// <summary>The document ties some requests to a protocol feature that was negotiated, others to one that was offered.</summary>
+    private string? MissingFeature(VhostUserRequest request)
     {
-        VhostUserRequest.AddMemReg or VhostUserRequest.RemMemReg or VhostUserRequest.GetMaxMemSlots => VhostUserProtocolFeatures.ConfigureMemSlots,
-        VhostUserRequest.SetBackendReqFd => VhostUserProtocolFeatures.BackendReq,
-        VhostUserRequest.ResetDevice => VhostUserProtocolFeatures.ResetDevice,
-        VhostUserRequest.SetStatus or VhostUserRequest.GetStatus => VhostUserProtocolFeatures.Status,
-        VhostUserRequest.VringKick => VhostUserProtocolFeatures.InbandNotifications,
-        _ => VhostUserProtocolFeatures.None,
-    };
+        VhostUserProtocolFeatures offered = request switch
+        {
+            VhostUserRequest.SetBackendReqFd => VhostUserProtocolFeatures.BackendReq,
+            VhostUserRequest.ResetDevice => VhostUserProtocolFeatures.ResetDevice,
+            VhostUserRequest.GetQueueNum => VhostUserProtocolFeatures.Mq,
+            _ => VhostUserProtocolFeatures.None,
+        };
+        VhostUserProtocolFeatures negotiated = request switch
+        {
+            VhostUserRequest.AddMemReg or VhostUserRequest.RemMemReg or VhostUserRequest.GetMaxMemSlots => VhostUserProtocolFeatures.ConfigureMemSlots,
+            VhostUserRequest.GetConfig or VhostUserRequest.SetConfig => VhostUserProtocolFeatures.Config,
+            VhostUserRequest.SetStatus or VhostUserRequest.GetStatus => VhostUserProtocolFeatures.Status,
+            VhostUserRequest.VringKick => VhostUserProtocolFeatures.InbandNotifications,
+            _ => VhostUserProtocolFeatures.None,
+        };
+        if (!rules.ProtocolFeatures.HasFlag(offered))
+        {
+            return $"protocol feature {offered} was not offered";
+        }
+
+        return Has(negotiated) ? null : $"protocol feature {negotiated} was not negotiated";
+    }
 
     private VirtioFeatures Offered => rules.OfferedFeatures(handler.OfferedFeatures);
 
@@ -177,6 +190,16 @@ public sealed partial class VhostUserBackEnd
         }
 
         return new Answer(rules.ConfigReply(VhostUserConfigAccess.Read(payload), handler.Config), null);
+    }
+
+    private Answer SetConfig(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length < VhostUserConfigAccess.Size || VhostUserConfigAccess.Read(payload).Length != payload.Length - VhostUserConfigAccess.Size)
+        {
+            return Answer.Refuse($"payload of {payload.Length} bytes does not fit the length that it names");
+        }
+
+        return rules.AcceptsConfigWrite(VhostUserConfigAccess.Read(payload)) ? Answer.Done : Answer.Refuse("the configuration space is read-only");
     }
 
     private Answer SetStatus(ulong value)
@@ -311,7 +334,7 @@ public sealed partial class VhostUserBackEnd
             table.Add(MemoryRegion.Map(Keep(file), described.GuestAddress, described.UserAddress, described.Length, described.MmapOffset));
             return null;
         }
-        catch (Exception e) when (e is GuestMemoryException or IOException)
+        catch (Exception e) when (e is GuestMemoryException or IOException or NotSupportedException)
         {
             return e.Message;
         }

@@ -143,15 +143,20 @@ public sealed partial class VhostUserBackEnd
 
         EventFd? descriptor = payload.HasDescriptor ? new EventFd(Keep(message.Descriptors[0])) : null;
         EventFd? old;
-        string? defect = null;
         switch (request)
         {
             case VhostUserRequest.SetVringKick:
+                if (descriptor is not null && UseForKicks(descriptor) is { } defect)
+                {
+                    descriptor.Dispose();
+                    return Answer.Refuse(defect);
+                }
+
                 Unwatch(ring);
                 old = ring.Kick;
                 ring.Kick = descriptor;
                 ring.Polled = descriptor is null && rules.PollsWithoutKick;
-                defect = Watch(ring);
+                Watch(ring);
                 break;
             case VhostUserRequest.SetVringCall:
                 old = ring.Call;
@@ -171,7 +176,7 @@ public sealed partial class VhostUserBackEnd
 
         // The handler has let go of the old one only now.
         old?.Dispose();
-        return Answer.DoneUnless(defect ?? UpdateQueue(ring));
+        return Answer.DoneUnless(UpdateQueue(ring));
     }
 
     private void Enable(BackEndRing ring, bool enable)
@@ -322,7 +327,7 @@ public sealed partial class VhostUserBackEnd
         int ready = watch.Wait(tags, 0);
         foreach (ulong tag in tags[..ready])
         {
-            if (tag >= NoticesTag)
+            if (tag >= NoRingTag)
             {
                 continue;
             }
@@ -339,25 +344,29 @@ public sealed partial class VhostUserBackEnd
         }
     }
 
-    /// <summary>Looks out for the first kick of a ring. Afterwards the kick descriptor is the handler's to watch.</summary>
-    private string? Watch(BackEndRing ring)
+    /// <summary>Makes sure that a kick descriptor can be read without blocking and be watched, here and by the handler.</summary>
+    private string? UseForKicks(EventFd descriptor)
     {
-        if (ring.Kick is null || ring.Kicked || ring.Running is not null)
-        {
-            return null;
-        }
-
         try
         {
-            watch.Add(ring.Kick.Fd, PollEvents.Readable, (ulong)ring.Index);
-            ring.Watched = true;
+            descriptor.DoNotBlock();
+            watch.Add(descriptor.Fd, PollEvents.Readable, NoRingTag);
+            watch.Remove(descriptor.Fd);
             return null;
         }
         catch (ErrnoException e)
         {
-            ring.Kick.Dispose();
-            ring.Kick = null;
-            return $"the kick descriptor cannot be watched: {e.Message}";
+            return $"the descriptor cannot be watched: {e.Message}";
+        }
+    }
+
+    /// <summary>Looks out for the first kick of a ring. Afterwards the kick descriptor is the handler's to watch.</summary>
+    private void Watch(BackEndRing ring)
+    {
+        if (ring.Kick is not null && !ring.Kicked && ring.Running is null)
+        {
+            watch.Add(ring.Kick.Fd, PollEvents.Readable, (ulong)ring.Index);
+            ring.Watched = true;
         }
     }
 

@@ -20,6 +20,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
 {
     private const ulong SocketTag = ulong.MaxValue;
     private const ulong NoticesTag = ulong.MaxValue - 1;
+    private const ulong NoRingTag = ulong.MaxValue - 2;
 
     /// <summary>So many messages in one call, so that a front end that never stops talking cannot keep the event loop.</summary>
     private const int MessagesPerCall = 256;

@@ -130,10 +130,20 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
         }
     }
 
+    /// <summary>Shares memory as one table; more than eight regions one by one, for which CONFIGURE_MEM_SLOTS is needed and no memory shared before.</summary>
     public void ShareMemory(GuestMemory memory)
     {
         this.memory = memory;
-        SetMemTable(memory);
+        if (memory.Regions.Count <= VhostUserRegion.MaxInTable)
+        {
+            SetMemTable(memory);
+            return;
+        }
+
+        foreach (MemoryRegion region in memory.Regions)
+        {
+            AddMemRegion(region);
+        }
     }
 
     /// <summary>Sends size, base, addresses and the call and error descriptors. The kick descriptor follows with <see cref="StartQueue"/>.</summary>
