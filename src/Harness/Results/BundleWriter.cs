@@ -90,18 +90,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
         byte[] line = BundleJson.Line(result);
         Bundle.Guarded(_lines.Name, () =>
         {
-            long before = _lines.Position;
-            try
-            {
-                _lines.Write(line);
-            }
-            catch (IOException)
-            {
-                // Half a line must not be taken for the beginning of the next one.
-                _lines.SetLength(before);
-                throw;
-            }
-
+            _lines.Write(line);
             return 0;
         });
         _cases.Add(result);

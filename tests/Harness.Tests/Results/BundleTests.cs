@@ -105,6 +105,17 @@ public sealed class BundleTests
         Assert.That(() => Sample.Begin(file), Throws.TypeOf<BundleException>().With.Message.StartsWith(file));
     }
 
+    [Test]
+    public void CaseFinished_FullDisk_SaysSoAndKeepsWhatWasWritten()
+    {
+        using Scratch scratch = new();
+        File.CreateSymbolicLink(Path.Combine(scratch.Path, "cases.jsonl"), "/dev/full");
+        using BundleWriter writer = Sample.Begin(scratch.Path);
+
+        Assert.That(() => writer.CaseFinished(Sample.Passed), Throws.TypeOf<BundleException>().With.Message.Contains("cases.jsonl: No space left on device"));
+        Assert.That(writer.Cases, Is.Empty);
+    }
+
     [TestCase("{", "not a results document")]
     [TestCase("null", "not a results document")]
     [TestCase("{\"schema\":\"urn:vsockspec:results:1\"}", "not a results document")]
