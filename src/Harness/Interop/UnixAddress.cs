@@ -28,9 +28,9 @@ internal static unsafe class UnixAddress
         return address;
     }
 
-    public static SafeFileHandle NewSocket()
+    public static SafeFileHandle NewSocket(int type)
     {
-        int fd = LibC.socket(LibC.AF_UNIX, LibC.SOCK_STREAM | LibC.SOCK_CLOEXEC, 0);
+        int fd = LibC.socket(LibC.AF_UNIX, type | LibC.SOCK_CLOEXEC, 0);
         return fd < 0 ? throw ErrnoException.Last("socket") : new SafeFileHandle(fd, ownsHandle: true);
     }
 }

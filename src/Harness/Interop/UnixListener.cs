@@ -3,7 +3,7 @@ using Tmds.Linux;
 
 namespace Vsockspec.Interop;
 
-/// <summary>A listening SOCK_STREAM Unix socket bound to a path; the path is removed on dispose.</summary>
+/// <summary>A listening SOCK_STREAM Unix socket; the path that it was bound to here is removed on dispose.</summary>
 public sealed unsafe class UnixListener : IDisposable
 {
     private readonly SafeFileHandle handle;
@@ -16,13 +16,13 @@ public sealed unsafe class UnixListener : IDisposable
     {
         Path = path;
         sockaddr_un address = UnixAddress.Of(path, out int length);
-        handle = UnixAddress.NewSocket();
+        handle = UnixAddress.NewSocket(LibC.SOCK_STREAM);
         try
         {
             if (LibC.bind(Fd, (sockaddr*)&address, (uint)length) != 0)
             {
                 int errno = LibC.errno;
-                if (errno != LibC.EADDRINUSE || !IsStale(&address, length))
+                if (errno != LibC.EADDRINUSE || !IsStale(&address, length, LibC.SOCK_STREAM))
                 {
                     throw new ErrnoException($"bind({path})", errno);
                 }
@@ -46,7 +46,19 @@ public sealed unsafe class UnixListener : IDisposable
         }
     }
 
-    public string Path { get; }
+    /// <summary>Takes over an inherited socket that listens already; its path, if any, belongs to whoever made it.</summary>
+    public UnixListener(SafeFileHandle listening) => handle = listening;
+
+    /// <summary>Null for an inherited socket.</summary>
+    public string? Path { get; }
+
+    /// <summary>True for a listening socket, false for a connected one and for anything else.</summary>
+    public static bool IsListening(SafeFileHandle candidate)
+    {
+        int listening = 0;
+        socklen_t length = sizeof(int);
+        return LibC.getsockopt((int)candidate.DangerousGetHandle(), LibC.SOL_SOCKET, LibC.SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+    }
 
     /// <summary>Readable when a connection waits.</summary>
     public int Fd => (int)handle.DangerousGetHandle();
@@ -96,13 +108,17 @@ public sealed unsafe class UnixListener : IDisposable
         if (!disposed)
         {
             disposed = true;
-            File.Delete(Path);
+            if (Path is not null)
+            {
+                File.Delete(Path);
+            }
+
             handle.Dispose();
         }
     }
 
     /// <summary>A connect is refused exactly when the file is a socket without a listener; other files give ENOTSOCK or ECONNREFUSED, so the type is looked at too.</summary>
-    private static bool IsStale(sockaddr_un* address, int length)
+    internal static bool IsStale(sockaddr_un* address, int length, int type)
     {
         stat status;
         if (LibC.stat((byte*)address + 2, &status) != 0 || ((uint)status.st_mode & (uint)LibC.S_IFMT) != (uint)LibC.S_IFSOCK)
@@ -110,7 +126,7 @@ public sealed unsafe class UnixListener : IDisposable
             return false;
         }
 
-        using SafeFileHandle probe = UnixAddress.NewSocket();
+        using SafeFileHandle probe = UnixAddress.NewSocket(type);
         return LibC.connect((int)probe.DangerousGetHandle(), (sockaddr*)address, (uint)length) != 0 && LibC.errno == LibC.ECONNREFUSED;
     }
 }

@@ -45,7 +45,7 @@ public sealed unsafe class UnixStream : IDisposable
     public static UnixStream Connect(string path, TimeSpan deadline)
     {
         sockaddr_un address = UnixAddress.Of(path, out int length);
-        UnixStream stream = new(UnixAddress.NewSocket());
+        UnixStream stream = new(UnixAddress.NewSocket(LibC.SOCK_STREAM));
         try
         {
             // A blocking connect honours SO_SNDTIMEO; a non-blocking one fails at once when the backlog is full.

@@ -1,0 +1,26 @@
+namespace Vsockspec.Reference;
+
+/// <summary>Our receive buffer for one flow and what the guest was told of it (virtio 1.4 section 5.10.6.3). Counters are modulo 2^32.</summary>
+internal struct ReceiveWindow(uint bufAlloc)
+{
+    /// <summary>Size of the buffer; never changes.</summary>
+    public readonly uint BufAlloc = bufAlloc;
+
+    /// <summary>Payload bytes that came from the guest.</summary>
+    public uint Received;
+
+    /// <summary>Payload bytes that left the buffer: the host socket has them.</summary>
+    public uint Forwarded;
+
+    /// <summary><see cref="Forwarded"/> as the last packet to the guest had it.</summary>
+    public uint Told;
+
+    /// <summary>Bytes that the guest, as far as it was told, may still send.</summary>
+    public readonly uint Open => BufAlloc - (Received - Told);
+
+    /// <summary>More than the guest was given room for. What it was told is at most what is true, so a legal sender never gets here and the buffer never overflows.</summary>
+    public readonly bool IsOverrunBy(uint length) => length > Open;
+
+    /// <summary>Half of the buffer is used up as far as the guest knows, and news would give some of it back.</summary>
+    public readonly bool IsUpdateDue => Told != Forwarded && Open < BufAlloc / 2;
+}

@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Vsockspec.Interop;
+using Vsockspec.Reference;
+using Vsockspec.Wire;
+
+const int UsageError = 2;
+
+Option<string?> socket = new("--socket", "--socket-path") { Description = "vhost-user socket to listen on", HelpName = "PATH" };
+Option<int?> fd = new("--fd") { Description = "inherited vhost-user socket, listening or connected, instead of --socket", HelpName = "N" };
+Option<string?> uds = new("--uds")
+{
+    Description = "Unix socket that host applications connect to; the guest's connections to port P go to PATH_P",
+    HelpName = "PATH",
+};
+Option<ulong> cid = new("--cid") { Description = "context identifier of the guest", HelpName = "N", DefaultValueFactory = _ => 3 };
+Option<uint> buffer = new("--buffer") { Description = "receive buffer of one connection", HelpName = "BYTES", DefaultValueFactory = _ => 256 * 1024 };
+Option<int> maxConnections = new("--max-connections") { Description = "connections at a time", HelpName = "N", DefaultValueFactory = _ => 1024 };
+Option<int> closeTimeout = new("--close-timeout-ms")
+{
+    Description = "how long a guest may leave a shutdown unanswered",
+    HelpName = "N",
+    DefaultValueFactory = _ => 2000,
+};
+Option<int> connectTimeout = new("--connect-timeout-ms")
+{
+    Description = "how long a connection may take to be made",
+    HelpName = "N",
+    DefaultValueFactory = _ => 2000,
+};
+Option<bool> noPacked = new("--no-packed") { Description = "do not offer VIRTIO_F_RING_PACKED" };
+Option<bool> noSeqpacket = new("--no-seqpacket") { Description = "do not offer VIRTIO_VSOCK_F_SEQPACKET" };
+Option<bool> noInOrder = new("--no-in-order") { Description = "do not offer VIRTIO_F_IN_ORDER" };
+Option<bool> noEventIdx = new("--no-event-idx") { Description = "do not offer VIRTIO_F_EVENT_IDX" };
+Option<bool> noIndirect = new("--no-indirect") { Description = "do not offer VIRTIO_F_INDIRECT_DESC" };
+Option<bool> printCapabilities = new("--print-capabilities") { Description = "print the capabilities of this back end as JSON and exit" };
+
+RootCommand root = new("The vsockspec reference device: a vhost-user vsock back end whose host side are Unix sockets.");
+foreach (Option option in (Option[])[socket, fd, uds, cid, buffer, maxConnections, closeTimeout, connectTimeout, noPacked, noSeqpacket, noInOrder, noEventIdx, noIndirect, printCapabilities])
+{
+    root.Options.Add(option);
+}
+
+root.SetAction(parsed =>
+{
+    if (parsed.GetValue(printCapabilities))
+    {
+        Console.WriteLine("""{"type":"vsock","features":[]}""");
+        return 0;
+    }
+
+    if (parsed.GetValue(uds) is not { } udsPath)
+    {
+        Console.Error.WriteLine("--uds PATH is missing: the Unix socket that host applications connect to");
+        return UsageError;
+    }
+
+    VirtioFeatures withheld =
+        (parsed.GetValue(noPacked) ? VirtioFeatures.RingPacked : 0) |
+        (parsed.GetValue(noSeqpacket) ? VirtioFeatures.Seqpacket : 0) |
+        (parsed.GetValue(noInOrder) ? VirtioFeatures.InOrder : 0) |
+        (parsed.GetValue(noEventIdx) ? VirtioFeatures.EventIdx : 0) |
+        (parsed.GetValue(noIndirect) ? VirtioFeatures.IndirectDesc : 0);
+    return Serve(new ReferenceOptions
+    {
+        Socket = parsed.GetValue(socket),
+        Fd = parsed.GetValue(fd),
+        Uds = udsPath,
+        GuestCid = parsed.GetValue(cid),
+        BufferBytes = parsed.GetValue(buffer),
+        MaxConnections = parsed.GetValue(maxConnections),
+        CloseTimeout = TimeSpan.FromMilliseconds(parsed.GetValue(closeTimeout)),
+        ConnectTimeout = TimeSpan.FromMilliseconds(parsed.GetValue(connectTimeout)),
+        WithheldFeatures = withheld,
+    });
+});
+
+ParseResult result = root.Parse(args);
+if (result.Errors.Count > 0)
+{
+    foreach (System.CommandLine.Parsing.ParseError error in result.Errors)
+    {
+        Console.Error.WriteLine(error.Message);
+    }
+
+    return UsageError;
+}
+
+return result.Invoke();
+
+static int Serve(ReferenceOptions options)
+{
+    if (options.Validate() is { } defect)
+    {
+        Console.Error.WriteLine(defect);
+        return UsageError;
+    }
+
+    ReferenceDevice device;
+    try
+    {
+        device = ReferenceDevice.Start(options, log: Console.Error.WriteLine);
+    }
+    catch (ErrnoException e)
+    {
+        Console.Error.WriteLine($"cannot start: {e.Message}");
+        return 1;
+    }
+
+    using (device)
+    {
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        Console.WriteLine("ready");
+        device.Wait();
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            device.Stop();
+        }
+    }
+
+    if (device.Fault is { } fault)
+    {
+        Console.Error.WriteLine($"the device failed: {fault}");
+        return 1;
+    }
+
+    return 0;
+}

@@ -1,0 +1,34 @@
+using Vsockspec.Wire;
+
+namespace Vsockspec.Reference;
+
+/// <summary>How flows begin and end (virtio 1.4 section 5.10.6.5).</summary>
+public class ConnectionRules
+{
+    /// <summary>Whether one more flow is taken.</summary>
+    internal virtual bool HasRoom(int flows, int limit) => flows < limit;
+
+    /// <summary>Shutdown hints are permanent once sent.</summary>
+    internal virtual ShutdownFlags Remember(ShutdownFlags known, ShutdownFlags hint) => known | hint;
+
+    /// <summary>What of the guest's hints reaches the host application as a half-close.</summary>
+    internal virtual ShutdownFlags HalfCloses(ShutdownFlags guest) => guest;
+
+    /// <summary>A guest that neither sends nor receives any more gets RST, once its data is with the host socket.</summary>
+    internal virtual bool AnswersShutdown(bool drained) => drained;
+
+    /// <summary>What the guest is told when the host application ends: it closed, or it only stopped sending.</summary>
+    internal virtual ShutdownFlags HostEnds(bool closed) => closed ? ShutdownFlags.Both : ShutdownFlags.Send;
+
+    /// <summary>A guest that does not answer in time gets RST.</summary>
+    internal virtual bool ResetsAfterTimeout => true;
+
+    /// <summary>A flow whose data was lost is reset.</summary>
+    internal virtual bool ResetsAfterLoss => true;
+
+    /// <summary>An RST from the guest ends the flow.</summary>
+    internal virtual bool HonoursReset => true;
+
+    /// <summary>A REQUEST for a flow that exists ends it.</summary>
+    internal virtual bool ResetsOnRepeatedRequest => true;
+}
