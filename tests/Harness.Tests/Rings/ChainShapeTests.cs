@@ -1,7 +1,8 @@
 using CsCheck;
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 [TestFixture]
 public class ChainShapeTests

@@ -1,8 +1,9 @@
 using CsCheck;
 using NUnit.Framework;
 using Vsockspec.Memory;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>What the device's side makes of a driver that breaks the rules.</summary>
 [TestFixture]

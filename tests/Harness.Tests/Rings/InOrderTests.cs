@@ -1,6 +1,7 @@
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>VIRTIO_F_IN_ORDER: one used entry may stand for a batch (virtio 1.4 sections 2.7.9 and 2.8.8).</summary>
 [TestFixture]

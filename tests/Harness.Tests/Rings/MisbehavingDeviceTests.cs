@@ -1,7 +1,8 @@
 using CsCheck;
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>What the driver's side makes of a device that breaks the rules: it says what it saw, and keeps its own books.</summary>
 [TestFixture]

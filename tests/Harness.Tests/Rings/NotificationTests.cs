@@ -1,7 +1,8 @@
 using CsCheck;
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>Who asks for a notification, who gives one, and what happens where an index wraps.</summary>
 [TestFixture]

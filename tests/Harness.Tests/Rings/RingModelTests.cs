@@ -1,7 +1,8 @@
 using CsCheck;
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>Random sequences of everything that both sides can do, compared with a model made of lists.</summary>
 [TestFixture]

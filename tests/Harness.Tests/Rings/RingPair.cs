@@ -1,6 +1,7 @@
 using Vsockspec.Memory;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>A ring with a driver at one end and a device at the other.</summary>
 internal sealed class RingPair : IDisposable

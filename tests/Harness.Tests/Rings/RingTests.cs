@@ -1,6 +1,7 @@
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>Both sides of a ring facing each other, through more than 2^16 chains.</summary>
 [TestFixture]

@@ -1,6 +1,7 @@
 using NUnit.Framework;
+using Vsockspec.Rings;
 
-namespace Vsockspec.Rings.Tests;
+namespace Vsockspec.Harness.Tests.Rings;
 
 /// <summary>Driver and device on a thread each, both asleep unless notified: a barrier or event rule that is wrong leaves them asleep.</summary>
 [TestFixture]
