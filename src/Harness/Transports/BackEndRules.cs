@@ -107,6 +107,9 @@ public class BackEndRules
     /// <summary>RESET_DEVICE stops the rings and forgets the device's state.</summary>
     public virtual bool ResetsDevice => true;
 
-    /// <summary>With STATUS, no ring is processed before DRIVER_OK (virtio 1.4 section 2.1.2).</summary>
+    /// <summary>
+    /// No ring is processed before DRIVER_OK (virtio 1.4 section 2.1.2), where the front end passes the driver's status on. QEMU's
+    /// vhost-user-vsock negotiates STATUS and then sets FEATURES_OK only, so the rule begins to hold with DRIVER.
+    /// </summary>
     public virtual bool WaitsForDriverOk => true;
 }

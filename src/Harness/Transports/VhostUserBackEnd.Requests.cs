@@ -344,7 +344,8 @@ public sealed partial class VhostUserBackEnd
 
     /// <summary>
     /// Moves everything to a new memory table: queues that run are stopped and go on at their position, on rings in the new memory. A queue
-    /// whose ring is not in it stays stopped until it gets new addresses.
+    /// whose ring is not in it stays stopped until it gets new addresses. A disabled one waits for its next kick: when its driver is unbound,
+    /// user-mode Linux disables rings and leaves them started, and what was a ring is other memory when it sends its table again.
     /// </summary>
     private void UseMemory(List<MemoryRegion> table)
     {
@@ -360,6 +361,12 @@ public sealed partial class VhostUserBackEnd
         regions.AddRange(table);
         foreach (BackEndRing ring in rings)
         {
+            if (!ring.Enabled)
+            {
+                ring.Kicked = false;
+                Watch(ring);
+            }
+
             if (UpdateQueue(ring) is { } defect)
             {
                 log?.Invoke($"{VsockQueue.Name(ring.Index)} stays stopped on the new memory: {defect}");

@@ -224,7 +224,7 @@ public sealed partial class VhostUserBackEnd
             memory is null ||
             ring.Size == 0 ||
             ring.Address is not { } address ||
-            (Has(VhostUserProtocolFeatures.Status) && rules.WaitsForDriverOk && !status.HasFlag(DeviceStatus.DriverOk)))
+            (rules.WaitsForDriverOk && status.HasFlag(DeviceStatus.Driver) && !status.HasFlag(DeviceStatus.DriverOk)))
         {
             return null;
         }
@@ -363,7 +363,7 @@ public sealed partial class VhostUserBackEnd
     /// <summary>Looks out for the first kick of a ring. Afterwards the kick descriptor is the handler's to watch.</summary>
     private void Watch(BackEndRing ring)
     {
-        if (ring.Kick is not null && !ring.Kicked && ring.Running is null)
+        if (ring.Kick is not null && !ring.Kicked && !ring.Watched && ring.Running is null)
         {
             watch.Add(ring.Kick.Fd, PollEvents.Readable, (ulong)ring.Index);
             ring.Watched = true;

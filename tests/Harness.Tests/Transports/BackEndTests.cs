@@ -487,6 +487,25 @@ public sealed class BackEndTests
     }
 
     [Test]
+    public void Memory_ReplacedUnderADisabledRing_LeavesTheRingStoppedUntilItsNextKick()
+    {
+        using TestQueues queues = new();
+        using BackEndBench bench = new();
+        bench.Open();
+        bench.SetUp(queues, 1, queues.Ring());
+        bench.Enable(1, true);
+        using EventFd kick = new();
+        bench.Kick(1, kick);
+        bench.Enable(1, false);
+        bench.Handler.Take();
+        bench.ShareMemory(queues.Memory);
+        Assert.That(bench.Handler.Take(), Is.EqualTo(new[] { "stopped 1", "memory 2" }));
+        kick.Signal();
+        bench.Session.ProcessMessages();
+        Assert.That(bench.Handler.Take(), Is.EqualTo(new[] { "started 1 disabled base 0" }));
+    }
+
+    [Test]
     public void Memory_TableWithSpareSlots_IsAccepted()
     {
         using TestQueues queues = new();
