@@ -15,6 +15,7 @@ public sealed class ReferenceDevice : IDisposable
     private readonly FrontDoor door;
     private readonly Thread thread;
     private volatile bool stopping;
+    private long allocatedBytes;
     private bool disposed;
 
     private ReferenceDevice(ReferenceOptions options, DeviceParts parts, Action<string>? log)
@@ -45,6 +46,9 @@ public sealed class ReferenceDevice : IDisposable
 
     /// <summary>Set when the device ended because of a fault of its own; its front end sees a closed connection.</summary>
     public Exception? Fault { get; private set; }
+
+    /// <summary>Bytes that the device's thread has allocated so far, as of its last turn.</summary>
+    internal long AllocatedBytes => Volatile.Read(ref allocatedBytes);
 
     /// <summary>Brings the device up; its sockets accept connections when this returns.</summary>
     /// <param name="parts">What it decides; null: as the specification says.</param>
@@ -93,6 +97,7 @@ public sealed class ReferenceDevice : IDisposable
                 bool more = backEnd.Process();
                 loop.Wait(more ? 0 : Shorter(timers.NextTimeout, backEnd.PollTimeout));
                 timers.Run();
+                Volatile.Write(ref allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             }
         }
         catch (Exception e) when (e is not OutOfMemoryException)

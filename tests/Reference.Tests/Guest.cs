@@ -23,7 +23,8 @@ internal sealed record GuestOptions
 
     public ChainShape Shape { get; init; } = ChainShape.OneBuffer;
 
-    public bool UsesStatus { get; init; } = true;
+    /// <summary>Gives no kick descriptors.</summary>
+    public bool Polled { get; init; }
 }
 
 /// <summary>A packet as it came from the device.</summary>
@@ -52,7 +53,7 @@ internal sealed class Guest : IDisposable
     {
         this.options = options ??= new GuestOptions();
         FrontEnd = VhostUserFrontEnd.Connect(socket);
-        memory = new GuestMemory([MemoryRegion.Create(0x10000, 8 << 20), MemoryRegion.Create(0x4000_0000, 24 << 20)]);
+        memory = new GuestMemory([MemoryRegion.Create(0x10000, 8 << 20), MemoryRegion.Create(0x4000_0000, 96 << 20)]);
         arena = new GuestArena(memory);
         FrontEnd.Negotiate();
         FrontEnd.AcceptFeatures(options.Features);
@@ -261,7 +262,7 @@ internal sealed class Guest : IDisposable
             options.Features.HasFlag(VirtioFeatures.EventIdx),
             options.Features.HasFlag(VirtioFeatures.IndirectDesc),
             options.Features.HasFlag(VirtioFeatures.InOrder));
-        FrontEnd.SetUpQueue(new QueueSetup(index, setup, RingBase.Initial(layout), kicks[index], calls[index]));
+        FrontEnd.SetUpQueue(new QueueSetup(index, setup, RingBase.Initial(layout), options.Polled ? null : kicks[index], calls[index]));
         return DriverRings.Create(memory, setup);
     }
 

@@ -89,9 +89,9 @@ internal sealed class Connection(Flows flows, FlowKey key, FlowPhase phase, uint
 
     public bool IsInOutbox { get; set; }
 
-    public bool GuestReceives => !GuestShutdown.HasFlag(ShutdownFlags.Receive);
+    public bool GuestReceives => (GuestShutdown & ShutdownFlags.Receive) == 0;
 
-    public bool GuestSends => !GuestShutdown.HasFlag(ShutdownFlags.Send);
+    public bool GuestSends => (GuestShutdown & ShutdownFlags.Send) == 0;
 
     /// <summary>Something may have to be sent to the guest; a cheap first look.</summary>
     public bool MaySend => Owed != Owed.None || HasDataToTry;

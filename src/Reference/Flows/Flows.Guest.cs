@@ -191,12 +191,12 @@ internal sealed partial class Flows
         if (flow.Host is { } host)
         {
             ShutdownFlags forwarded = parts.Connections.HalfCloses(hints);
-            if (forwarded.HasFlag(ShutdownFlags.Receive))
+            if ((forwarded & ShutdownFlags.Receive) != 0)
             {
                 host.EndReceiving();
             }
 
-            if (forwarded.HasFlag(ShutdownFlags.Send) && drained)
+            if ((forwarded & ShutdownFlags.Send) != 0 && drained)
             {
                 if (host.HasPartialMessage && parts.Connections.ResetsAfterLoss)
                 {

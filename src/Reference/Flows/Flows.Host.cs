@@ -51,7 +51,7 @@ internal sealed partial class Flows
     {
         switch (flow.Phase)
         {
-            case FlowPhase.Connecting when flow.Owed.HasFlag(Owed.Request):
+            case FlowPhase.Connecting when (flow.Owed & Owed.Request) != 0:
                 // The guest never heard of it.
                 Remove(flow);
                 break;

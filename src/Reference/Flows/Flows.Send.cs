@@ -39,6 +39,13 @@ internal sealed partial class Flows
     {
         if (TryTakeOwed(flow, Owed.Request))
         {
+            if (flow.Host!.IsHungUp)
+            {
+                // The host application gave up before the guest could hear of it.
+                Remove(flow);
+                return 0;
+            }
+
             return WriteControl(flow, Op.Request, room);
         }
 

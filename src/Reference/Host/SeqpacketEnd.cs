@@ -41,8 +41,8 @@ internal sealed class SeqpacketEnd : HostEnd
 
     public override WriteState Write(Connection flow, in ChainBytes packet, uint length, SeqpacketFlags flags)
     {
-        bool ends = flags.HasFlag(SeqpacketFlags.EndOfMessage);
-        bool endsRecord = ends && flags.HasFlag(SeqpacketFlags.EndOfRecord);
+        bool ends = (flags & SeqpacketFlags.EndOfMessage) != 0;
+        bool endsRecord = ends && (flags & SeqpacketFlags.EndOfRecord) != 0;
         if (ends && incomplete == 0 && complete.Count == 0 && TrySendWhole(packet, length, endsRecord, out WriteState state))
         {
             return state;

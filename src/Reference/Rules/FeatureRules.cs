@@ -24,8 +24,8 @@ public class FeatureRules
     /// </summary>
     internal virtual bool InForce(VirtioFeatures accepted, SocketType type) => type switch
     {
-        SocketType.Stream => accepted.HasFlag(VirtioFeatures.Stream) || (accepted & VirtioFeatures.NoImpliedStream) == 0,
-        SocketType.Seqpacket => accepted.HasFlag(VirtioFeatures.Seqpacket),
+        SocketType.Stream => (accepted & (VirtioFeatures.Stream | VirtioFeatures.NoImpliedStream)) != VirtioFeatures.NoImpliedStream,
+        SocketType.Seqpacket => (accepted & VirtioFeatures.Seqpacket) != 0,
         _ => false,
     };
 
