@@ -36,7 +36,8 @@ public sealed unsafe class Epoll : IDisposable
         handle = fd < 0 ? throw ErrnoException.Last("epoll_create1") : new SafeFileHandle(fd, ownsHandle: true);
     }
 
-    private int Fd => (int)handle.DangerousGetHandle();
+    /// <summary>The set can be watched itself: it is readable while one of its members is ready.</summary>
+    public int Fd => (int)handle.DangerousGetHandle();
 
     /// <exception cref="ErrnoException">EPERM: not a descriptor that can be watched. ENOSPC, ENOMEM: too many are.</exception>
     public void Add(int fd, EpollEvents events, ulong token) => Control(LibC.EPOLL_CTL_ADD, fd, events, token);

@@ -8,7 +8,7 @@ namespace Vsockspec.Transports;
 /// lost: it is sent as soon as there is room. Replies are read and dropped; waiting for one could block both sides on each other.
 /// </summary>
 /// <param name="watch">While something is due and does not fit, the channel is in this set under <paramref name="tag"/>, to be tried again when there is room.</param>
-internal sealed class BackEndNotices(EpollSet watch, ulong tag) : IDisposable
+internal sealed class BackEndNotices(Epoll watch, ulong tag) : IDisposable
 {
     private UnixStream? channel;
     private bool watched;
@@ -107,7 +107,7 @@ internal sealed class BackEndNotices(EpollSet watch, ulong tag) : IDisposable
     {
         if (wanted && !watched)
         {
-            watch.Add(channel!.Fd, PollEvents.Writable, tag);
+            watch.Add(channel!.Fd, EpollEvents.Writable, tag);
         }
         else if (!wanted && watched && channel is not null)
         {

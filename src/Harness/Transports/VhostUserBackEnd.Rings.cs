@@ -323,17 +323,17 @@ public sealed partial class VhostUserBackEnd
 
     private void StartKickedRings()
     {
-        Span<ulong> tags = stackalloc ulong[rings.Length + 2];
-        int ready = watch.Wait(tags, 0);
-        foreach (ulong tag in tags[..ready])
+        Span<EpollEvent> ready = stackalloc EpollEvent[rings.Length + 2];
+        int count = watch.Wait(ready, 0);
+        foreach (EpollEvent entry in ready[..count])
         {
-            if (tag >= NoRingTag)
+            if (entry.Token >= NoRingTag)
             {
                 continue;
             }
 
             // The counter is left for the handler: what it says is true of the queue from its start.
-            BackEndRing ring = rings[(int)tag];
+            BackEndRing ring = rings[(int)entry.Token];
             Unwatch(ring);
             ring.Kicked = true;
             if (UpdateQueue(ring) is { } defect)
@@ -350,7 +350,7 @@ public sealed partial class VhostUserBackEnd
         try
         {
             descriptor.DoNotBlock();
-            watch.Add(descriptor.Fd, PollEvents.Readable, NoRingTag);
+            watch.Add(descriptor.Fd, EpollEvents.Readable, NoRingTag);
             watch.Remove(descriptor.Fd);
             return null;
         }
@@ -365,7 +365,7 @@ public sealed partial class VhostUserBackEnd
     {
         if (ring.Kick is not null && !ring.Kicked && !ring.Watched && ring.Running is null)
         {
-            watch.Add(ring.Kick.Fd, PollEvents.Readable, (ulong)ring.Index);
+            watch.Add(ring.Kick.Fd, EpollEvents.Readable, (ulong)ring.Index);
             ring.Watched = true;
         }
     }

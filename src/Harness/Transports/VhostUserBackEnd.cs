@@ -30,7 +30,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
     private readonly Func<GuestMemory, RingSetup, uint, DeviceRing> createRing;
     private readonly BackEndRules rules;
     private readonly Action<string>? log;
-    private readonly EpollSet watch = new();
+    private readonly Epoll watch = new();
     private readonly BackEndRing[] rings;
     private readonly BackEndNotices notices;
     private VirtioFeatures accepted;
@@ -55,7 +55,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
         this.log = log;
         rings = [.. Enumerable.Range(0, handler.QueueCount).Select(index => new BackEndRing(index) { Enabled = !this.rules.StartsDisabled })];
         notices = new BackEndNotices(watch, NoticesTag);
-        watch.Add(stream.Fd, PollEvents.Readable, SocketTag);
+        watch.Add(stream.Fd, EpollEvents.Readable, SocketTag);
     }
 
     /// <summary>Readable when <see cref="ProcessMessages"/> has something to do: a message, the front end's end, or the first kick of a ring. An epoll descriptor; it can be put into another epoll set.</summary>

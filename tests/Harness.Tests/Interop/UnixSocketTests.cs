@@ -173,21 +173,21 @@ public sealed class UnixSocketTests
     }
 
     [Test]
-    public void EpollSet_InAnotherSet_ShowsItsMembers()
+    public void Epoll_InAnotherSet_ShowsItsMembers()
     {
-        using EpollSet inner = new();
-        using EpollSet outer = new();
+        using Epoll inner = new();
+        using Epoll outer = new();
         using EventFd member = new();
-        inner.Add(member.Fd, PollEvents.Readable, 7);
-        outer.Add(inner.Fd, PollEvents.Readable, 9);
-        Span<ulong> tags = stackalloc ulong[4];
-        Assert.That(outer.Wait(tags, 0), Is.Zero);
+        inner.Add(member.Fd, EpollEvents.Readable, 7);
+        outer.Add(inner.Fd, EpollEvents.Readable, 9);
+        Span<EpollEvent> ready = stackalloc EpollEvent[4];
+        Assert.That(outer.Wait(ready, 0), Is.Zero);
         member.Signal();
-        Assert.That(outer.Wait(tags, 0), Is.EqualTo(1));
-        Assert.That(tags[0], Is.EqualTo(9));
-        Assert.That(inner.Wait(tags, 0), Is.EqualTo(1));
-        Assert.That(tags[0], Is.EqualTo(7));
+        Assert.That(outer.Wait(ready, 0), Is.EqualTo(1));
+        Assert.That(ready[0], Is.EqualTo(new EpollEvent(EpollEvents.Readable, 9)));
+        Assert.That(inner.Wait(ready, 0), Is.EqualTo(1));
+        Assert.That(ready[0], Is.EqualTo(new EpollEvent(EpollEvents.Readable, 7)));
         inner.Remove(member.Fd);
-        Assert.That(outer.Wait(tags, 0), Is.Zero);
+        Assert.That(outer.Wait(ready, 0), Is.Zero);
     }
 }
