@@ -24,7 +24,7 @@ internal static class Guardian
         done
         set -f
         IFS=$nl
-        for item in $live; do case $item in g*) kill -KILL -- "-${item#g}" ;; esac; done 2>/dev/null
+        for item in $live; do case $item in g*) kill -s KILL -- "-${item#g}" ;; esac; done 2>/dev/null
         for item in $live; do case $item in d*) rm -rf -- "${item#d}" ;; esac; done 2>/dev/null
         """;
 

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Vsockspec.Cli.Commands;
+using Vsockspec.Results;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli;
+
+/// <summary>The program: from arguments to an exit code.</summary>
+internal static class Application
+{
+    public static readonly Option<bool> Verbose = new("--verbose") { Description = "Show where an error came from.", Recursive = true };
+
+    public static RootCommand Create(Workbench bench)
+    {
+        RootCommand root = new("Judges virtio-vsock implementations, and measures them.");
+        if (bench.RunSuite is { } runSuite)
+        {
+            root.Add(RunCommand.Create(bench, runSuite));
+            root.Add(ReplayCommand.Create(bench, runSuite));
+        }
+
+        root.Add(ListCommand.Create(bench));
+        root.Add(ReportCommand.Create(bench));
+        root.Add(MergeCommand.Create(bench));
+        root.Add(DiffCommand.Create(bench));
+        root.Add(DoctorCommand.Create(bench));
+        root.Add(Verbose);
+        return root;
+    }
+
+    public static int Run(IReadOnlyList<string> arguments, Workbench bench)
+    {
+        ParseResult parsed = Create(bench).Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            return Fail(bench, ExitCodes.Usage, $"{Explain(parsed)}; see '{HelpCommand(parsed.CommandResult)}'");
+        }
+
+        InvocationConfiguration configuration = new()
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = bench.Out,
+            Error = bench.Error,
+        };
+        try
+        {
+            return parsed.Invoke(configuration);
+        }
+        catch (Exception e) when (!parsed.GetValue(Verbose))
+        {
+            return e switch
+            {
+                UsageException or DataFileException or BundleException or TargetException { IsManifestError: true } => Fail(bench, ExitCodes.Usage, e.Message),
+                TargetException => Fail(bench, ExitCodes.TargetFailed, e.Message),
+                _ => Fail(bench, ExitCodes.Harness, $"{e.Message} (an error of vsockspec itself: run again with --verbose and report it)"),
+            };
+        }
+    }
+
+    private static int Fail(Workbench bench, int exitCode, string message)
+    {
+        bench.Error.WriteLine($"vsockspec: {message}");
+        return exitCode;
+    }
+
+    /// <summary>The first error, with the nearest known word where a word is unknown.</summary>
+    private static string Explain(ParseResult parsed)
+    {
+        if (parsed.UnmatchedTokens is not [string word, ..])
+        {
+            return parsed.Errors[0].Message.TrimEnd('.');
+        }
+
+        Command command = parsed.CommandResult.Command;
+        return word.StartsWith('-')
+            ? $"unknown option '{word}'{Suggestion.For(word, command.Options.Select(o => o.Name))}"
+            : command.Subcommands.Count > 0
+                ? $"unknown command '{word}'{Suggestion.For(word, command.Subcommands.Select(c => c.Name))}"
+                : $"unexpected argument '{word}'";
+    }
+
+    private static string HelpCommand(CommandResult result)
+    {
+        List<string> words = ["--help"];
+        for (CommandResult? r = result; r?.Parent is CommandResult parent; r = parent)
+        {
+            words.Insert(0, r.Command.Name);
+        }
+
+        return "vsockspec " + string.Join(' ', words);
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Vsockspec.Cases;
+using Vsockspec.Results;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary><c>vsockspec replay</c>: repeats one case of a bundle with the same seed.</summary>
+internal static class ReplayCommand
+{
+    public static Command Create(Workbench bench, RunSuite runSuite)
+    {
+        Argument<string> bundle = CommonOptions.BundleArgument();
+        Argument<string> name = new("CASE") { Description = "Full name of the case: VSC-0101, or VSC-0101[split] for one variant." };
+        Option<string?> target = new("--target") { Description = "Another target than the bundle's.", HelpName = "T" };
+        Option<string?> output = CommonOptions.Out("Folder of the new bundle. [default: a new one under out/]");
+        Command command = new("replay", "Repeat one case of a bundle with the same seed.") { bundle, name, target, output };
+        command.SetAction(parsed =>
+        {
+            RunReport report = Bundle.Open(parsed.GetRequiredValue(bundle), bench.Register);
+            string wanted = parsed.GetRequiredValue(name);
+            RefuseUnknown(report, wanted, parsed.GetRequiredValue(bundle));
+
+            string targetName = parsed.GetValue(target) ?? report.Target.Manifest;
+            TargetManifest manifest = BuiltInTargets.Find(targetName, bench.Suites);
+            Selection selection = new() { Profile = Profile.Find(Profile.Default, bench.Suites), Cases = [wanted] };
+            RunSession session = new(bench, runSuite, targetName, manifest, selection.Profile.Name, shard: null);
+            return session.Execute(
+                selection.From(bench.Catalogue), new RunSettings { Seed = report.Run.Seed, Out = parsed.GetValue(output) });
+        });
+        return command;
+    }
+
+    private static void RefuseUnknown(RunReport report, string wanted, string folder)
+    {
+        if (!report.Cases.Any(c => c.FullName == wanted || c.Id == wanted))
+        {
+            throw new UsageException($"{folder}: has no case '{wanted}'{Suggestion.For(wanted, report.Cases.Select(c => c.FullName))}");
+        }
+    }
+}

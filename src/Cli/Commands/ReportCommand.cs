@@ -1,0 +1,25 @@
+using System.CommandLine;
+using Vsockspec.Cases;
+using Vsockspec.Cli.Output;
+using Vsockspec.Results;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary><c>vsockspec report</c>: renders the documents of a bundle again (also those of a run that was killed) and prints the result.</summary>
+internal static class ReportCommand
+{
+    public static Command Create(Workbench bench)
+    {
+        Argument<string> bundle = CommonOptions.BundleArgument();
+        Command command = new("report", "Render a bundle's reports again and print the result.") { bundle };
+        command.SetAction(parsed =>
+        {
+            string folder = Path.GetFullPath(parsed.GetRequiredValue(bundle));
+            RunReport report = Bundle.Open(folder, bench.Register);
+            new ReportPrinter(bench.Out, bench.UseColour).Print(report, folder);
+            Bundle.Write(folder, report);
+            return report.Run.State == RunState.Complete ? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict)) : ExitCodes.Harness;
+        });
+        return command;
+    }
+}

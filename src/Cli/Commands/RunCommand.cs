@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using Vsockspec.Cases;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary><c>vsockspec run</c>: judges a target.</summary>
+internal static class RunCommand
+{
+    public static Command Create(Workbench bench, RunSuite runSuite)
+    {
+        Option<string> target = new("--target")
+        {
+            Description = "What is judged: a name of 'list targets' or the path of a manifest.",
+            HelpName = "T",
+            DefaultValueFactory = _ => BuiltInTargets.Default,
+        };
+        Option<string> profile = new("--profile")
+        {
+            Description = "Which part of the suite: a name of 'list profiles'.",
+            HelpName = "P",
+            DefaultValueFactory = _ => Profile.Default,
+        };
+        Option<string[]> cases = new("--case")
+        {
+            Description = "Only cases whose id, full name or method name matches; may be given more than once.",
+            HelpName = "GLOB",
+            DefaultValueFactory = _ => [],
+        };
+        Option<ulong?> seed = new("--seed")
+        {
+            Description = "All randomness follows from it. [default: a new one]",
+            HelpName = "N",
+            CustomParser = CommonOptions.ParseSeed,
+        };
+        Option<int> repeat = CommonOptions.Number("--repeat", "Run the selection so many times.", 1, 1, 1_000_000);
+        Option<int> jobs = CommonOptions.Number("--jobs", "Work in parallel, each worker on an instance of its own.", 1, 1, 256);
+        Option<Shard?> shard = new("--shard")
+        {
+            Description = "Only the I-th of N equal parts of the selection.",
+            HelpName = "I/N",
+            CustomParser = result =>
+            {
+                Shard? parsed = Shard.Parse(result.Tokens[0].Value);
+                if (parsed is null)
+                {
+                    result.AddError($"--shard {result.Tokens[0].Value}: write the part and the number of parts: 2/4");
+                }
+
+                return parsed;
+            },
+        };
+        Option<string?> output = CommonOptions.Out("Folder of the bundle. [default: a new one under out/]");
+        Option<bool> failFast = new("--fail-fast") { Description = "Stop at the first failure." };
+        Option<bool> quick = new("--quick") { Description = "Leave out cases that take seconds by their nature." };
+        Option<string> trace = new("--trace")
+        {
+            Description = "Which packet traces stay in the bundle.",
+            HelpName = "all|failed|none",
+            DefaultValueFactory = _ => "all",
+        };
+        trace.AcceptOnlyFromAmong("all", "failed", "none");
+        Option<bool> shuffle = new("--shuffle") { Description = "Run in an order that follows from the seed." };
+        Option<string?> suites = CommonOptions.Suites();
+
+        Command command = new("run", "Judge a target and write a bundle.")
+        {
+            target, profile, cases, seed, repeat, jobs, shard, output, failFast, quick, trace, shuffle, suites,
+        };
+        command.SetAction(parsed =>
+        {
+            Workbench here = bench.WithSuites(parsed.GetValue(suites));
+            string targetName = parsed.GetRequiredValue(target);
+            TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
+            ulong chosen = parsed.GetValue(seed) ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+            Selection selection = new()
+            {
+                Profile = Profile.Find(parsed.GetRequiredValue(profile), here.Suites),
+                Cases = parsed.GetRequiredValue(cases),
+                Quick = parsed.GetValue(quick),
+                Shard = parsed.GetValue(shard),
+                ShuffleSeed = parsed.GetValue(shuffle) ? chosen : null,
+            };
+            RunSettings settings = new()
+            {
+                Seed = chosen,
+                Repeat = parsed.GetValue(repeat),
+                Jobs = parsed.GetValue(jobs),
+                FailFast = parsed.GetValue(failFast),
+                Trace = Enum.Parse<TracePolicy>(parsed.GetRequiredValue(trace), ignoreCase: true),
+                Out = parsed.GetValue(output),
+            };
+            RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, selection.Profile.Name, selection.Shard);
+            return session.Execute(selection.From(here.Catalogue), settings);
+        });
+        return command;
+    }
+}

@@ -1,0 +1,3 @@
+using Vsockspec.Cli;
+
+return Application.Run(args, Workbench.OfThisProcess());

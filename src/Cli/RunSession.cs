@@ -1,0 +1,214 @@
+using System.Runtime.InteropServices;
+using Vsockspec.Cases;
+using Vsockspec.Cli.Output;
+using Vsockspec.Results;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli;
+
+/// <summary>Which traces stay in the bundle.</summary>
+internal enum TracePolicy
+{
+    All,
+    Failed,
+    None,
+}
+
+/// <summary>How to run what is selected.</summary>
+internal sealed record RunSettings
+{
+    public required ulong Seed { get; init; }
+
+    public int Repeat { get; init; } = 1;
+
+    public int Jobs { get; init; } = 1;
+
+    public bool FailFast { get; init; }
+
+    public TracePolicy Trace { get; init; } = TracePolicy.All;
+
+    /// <summary>Null: a new folder under <c>out/</c>.</summary>
+    public string? Out { get; init; }
+}
+
+/// <summary>One run from the first line printed to the bundle closed: the target judged, results stored as they come, a stop by signal survived.</summary>
+internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targetName, TargetManifest manifest, string profile, Shard? shard)
+{
+    /// <summary>Returns the exit code.</summary>
+    public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        ITarget target = manifest.ToTarget();
+        Expectations expectations = manifest.Expectations is { } file
+            ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime))
+            : Expectations.None;
+        using BundleWriter bundle = CreateBundle(target, runs, settings);
+        bench.Out.WriteLine($"seed {settings.Seed}");
+        bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
+
+        using StopSignals signals = new();
+        RunState state = RunState.Broken;
+        string? error = null;
+        int? exitCode = null;
+        using (IRunDisplay display = RunDisplay.For(bench, runs, settings.Repeat))
+        {
+            try
+            {
+                runSuite(
+                    new RunRequest
+                    {
+                        Target = target,
+                        Runs = runs,
+                        Seed = settings.Seed,
+                        Repeat = settings.Repeat,
+                        Jobs = settings.Jobs,
+                        FailFast = settings.FailFast,
+                        TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
+                    },
+                    new StoreThenShow(bundle, display, expectations, settings.Trace),
+                    signals.Token);
+                state = bundle.Cases.Count == runs.Count * settings.Repeat ? RunState.Complete : RunState.Stopped;
+            }
+            catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+            {
+                state = RunState.Stopped;
+            }
+            catch (TargetException e)
+            {
+                error = e.Message;
+                exitCode = e.IsManifestError ? ExitCodes.Usage : ExitCodes.TargetFailed;
+            }
+            catch (Exception e) when (e is BundleException or IOException or UnauthorizedAccessException)
+            {
+                error = e.Message;
+                exitCode = ExitCodes.Harness;
+            }
+        }
+
+        if (signals.Name is { } signal)
+        {
+            state = RunState.Stopped;
+            error = $"stopped by {signal}";
+            exitCode = ExitCodes.Harness;
+        }
+
+        return Finish(bundle, state, error, exitCode);
+    }
+
+    private int Finish(BundleWriter bundle, RunState state, string? error, int? exitCode)
+    {
+        RunReport report;
+        try
+        {
+            report = bundle.Close(state, error);
+        }
+        catch (BundleException e)
+        {
+            bench.Error.WriteLine($"vsockspec: {error ?? e.Message}");
+            bench.Error.WriteLine($"vsockspec: {bundle.Cases.Count} results are kept in {bundle.Folder}; 'vsockspec report' reads them");
+            return ExitCodes.Harness;
+        }
+
+        new ReportPrinter(bench.Out, bench.UseColour).Print(report, bundle.Folder);
+        if (error is not null)
+        {
+            bench.Error.WriteLine($"vsockspec: {error}");
+        }
+
+        return exitCode ?? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict));
+    }
+
+    private BundleWriter CreateBundle(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        DateTimeOffset now = bench.Time.GetUtcNow();
+        string folder = settings.Out ?? Path.Combine("out", $"run-{now:yyyyMMdd-HHmmss}-{FileName(target.Name)}");
+        try
+        {
+            return BundleWriter.Create(
+                folder,
+                SuiteIdentity.Of(bench.Catalogue, bench.Register),
+                new TargetInfo
+                {
+                    Name = target.Name,
+                    Version = target.Version,
+                    Role = target.Role.ToString().ToLowerInvariant(),
+                    Transport = target.Transport,
+                    Digest = target.Digest,
+                    Manifest = targetName,
+                    Claims = target.Claims,
+                },
+                EnvironmentInfo.OfThisMachine(),
+                new RunInfo
+                {
+                    Id = Guid.CreateVersion7(now).ToString(),
+                    Seed = settings.Seed,
+                    StartedAt = now,
+                    Profile = profile,
+                    Shard = shard?.ToString(),
+                    Selected = runs.Count * settings.Repeat,
+                },
+                bench.Register);
+        }
+        catch (BundleException e)
+        {
+            throw new UsageException($"--out: {e.Message}");
+        }
+    }
+
+    private static string FileName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' ? c : '-'));
+
+    /// <summary>Each result is stored before anybody sees it.</summary>
+    private sealed class StoreThenShow(BundleWriter bundle, IRunDisplay display, Expectations expectations, TracePolicy traces) : IRunListener
+    {
+        public void TargetProbed(TargetFacts facts) => bundle.TargetProbed(facts);
+
+        public void CaseStarted(CaseRun run) => display.CaseStarted(run);
+
+        public void CaseFinished(CaseResult result)
+        {
+            result = expectations.Apply(result);
+            if (traces == TracePolicy.Failed && result.Trace is { } trace && Verdicts.ExitCode([result.Verdict]) == ExitCodes.Passed)
+            {
+                File.Delete(Path.Combine(bundle.Folder, trace));
+                result = result with { Trace = null };
+            }
+
+            bundle.CaseFinished(result);
+            display.CaseFinished(result);
+        }
+    }
+}
+
+/// <summary>Turns the first SIGINT, SIGTERM or SIGHUP into a cancellation; a second one ends the process at once.</summary>
+internal sealed class StopSignals : IDisposable
+{
+    private readonly CancellationTokenSource _source = new();
+    private readonly PosixSignalRegistration[] _registrations;
+
+    public StopSignals() => _registrations =
+        [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, Stop))];
+
+    public CancellationToken Token => _source.Token;
+
+    /// <summary><c>SIGINT</c>; null while none came.</summary>
+    public string? Name { get; private set; }
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+        {
+            registration.Dispose();
+        }
+
+        _source.Dispose();
+    }
+
+    private void Stop(PosixSignalContext context)
+    {
+        if (Name is null)
+        {
+            Name = context.Signal.ToString();
+            context.Cancel = true;
+            _source.Cancel();
+        }
+    }
+}

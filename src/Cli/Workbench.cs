@@ -1,0 +1,61 @@
+using System.Reflection;
+using Vsockspec.Cases;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli;
+
+/// <summary>Runs cases and tells the listener.</summary>
+internal delegate void RunSuite(RunRequest request, IRunListener listener, CancellationToken cancellation);
+
+/// <summary>What commands work with. Tests replace parts of it.</summary>
+internal sealed record Workbench
+{
+    private Lazy<Catalogue> _catalogue = new(() => Catalogue.Of(Assembly.Load("Vsockspec.Conformance")));
+    private Lazy<RequirementRegister>? _register;
+
+    public required TextWriter Out { get; init; }
+
+    public required TextWriter Error { get; init; }
+
+    /// <summary>True when <see cref="Out"/> is a terminal that people look at.</summary>
+    public bool IsTerminal { get; init; }
+
+    public bool UseColour { get; init; }
+
+    /// <summary>The folder of requirements, profiles and targets.</summary>
+    public string Suites { get; init; } = SuiteData.Folder;
+
+    /// <summary>Null where nothing can be run: <c>run</c> and <c>replay</c> are then not offered.</summary>
+    public RunSuite? RunSuite { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public Catalogue Catalogue
+    {
+        get => _catalogue.Value;
+        init => _catalogue = new Lazy<Catalogue>(value);
+    }
+
+    public RequirementRegister Register => (_register ??= new(() => RequirementRegister.Load(Path.Combine(Suites, "requirements")))).Value;
+
+    public static Workbench OfThisProcess() => new()
+    {
+        Out = Console.Out,
+        Error = Console.Error,
+        IsTerminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"),
+        UseColour = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),
+    };
+
+    /// <summary>The same bench over another suites folder.</summary>
+    public Workbench WithSuites(string? folder)
+    {
+        if (folder is null)
+        {
+            return this;
+        }
+
+        return Directory.Exists(Path.Combine(folder, "requirements"))
+            ? this with { Suites = folder, _register = null }
+            : throw new UsageException($"--suites {folder}: has no folder 'requirements'; give a copy of the product's suites folder");
+    }
+}

@@ -1,0 +1,25 @@
+using NUnit.Framework;
+using Vsockspec.Tests;
+
+namespace Vsockspec.Cli.Tests;
+
+public sealed class HelpTests
+{
+    [TestCase("")]
+    [TestCase("run")]
+    [TestCase("list")]
+    [TestCase("list requirements")]
+    [TestCase("replay")]
+    [TestCase("report")]
+    [TestCase("merge")]
+    [TestCase("diff")]
+    [TestCase("doctor")]
+    public void Help_OfEveryCommand_IsAsApproved(string command)
+    {
+        using Terminal terminal = new();
+        int exitCode = terminal.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+
+        Assert.That(exitCode, Is.Zero);
+        Snapshot.Match(terminal.Out.Replace(typeof(HelpTests).Assembly.GetName().Name!, "vsockspec", StringComparison.Ordinal), $"help-{command.Replace(' ', '-')}.txt");
+    }
+}

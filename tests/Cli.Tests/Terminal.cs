@@ -1,0 +1,95 @@
+using Vsockspec.Cases;
+using Vsockspec.Targets;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Cli.Tests;
+
+/// <summary>Runs the program in this process, in a folder of its own, over the fake suite and a scripted runner.</summary>
+internal sealed class Terminal : IDisposable
+{
+    private readonly InstanceFolder _folder = InstanceFolder.Create();
+
+    /// <summary>What the target is said to do; by default it passes everything.</summary>
+    public Func<CaseRun, Verdict> Judge { get; init; } = _ => Verdict.Pass;
+
+    /// <summary>Called before each case.</summary>
+    public Action<CaseRun> Before { get; init; } = _ => { };
+
+    public string Out { get; private set; } = "";
+
+    public string Error { get; private set; } = "";
+
+    public RunRequest? Request { get; private set; }
+
+    public string Folder => _folder.Path;
+
+    public string PathOf(string name) => Path.Combine(Folder, name);
+
+    public string Write(string name, string text)
+    {
+        File.WriteAllText(PathOf(name), text);
+        return PathOf(name);
+    }
+
+    public int Run(params string[] arguments)
+    {
+        using StringWriter output = new();
+        using StringWriter error = new();
+        Workbench bench = new()
+        {
+            Out = output,
+            Error = error,
+            RunSuite = RunScripted,
+            Catalogue = Catalogue.Of(typeof(AlphaCases).Assembly),
+        };
+        int exitCode = Application.Run(arguments, bench);
+        Out = output.ToString();
+        Error = error.ToString();
+        return exitCode;
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private void RunScripted(RunRequest request, IRunListener listener, CancellationToken cancellation)
+    {
+        Request = request;
+        listener.TargetProbed(new TargetFacts(VirtioFeatures.Stream | VirtioFeatures.Version1, 0, null));
+        for (int repetition = 1; repetition <= request.Repeat; repetition++)
+        {
+            foreach (CaseRun run in request.Runs)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                Before(run);
+                listener.CaseStarted(run);
+                Verdict verdict = Judge(run);
+                string? trace = null;
+                if (request.TraceFolder is { } folder)
+                {
+                    trace = $"traces/{run.Case.Id}-{run.VariantName}-{repetition}.pcapng";
+                    File.WriteAllText(Path.Combine(folder, Path.GetFileName(trace)), "packets");
+                }
+
+                listener.CaseFinished(new CaseResult
+                {
+                    Id = run.Case.Id,
+                    Title = run.Case.Title,
+                    Area = run.Case.Area,
+                    Requirements = run.Case.Requirements,
+                    Level = RequirementLevel.Must,
+                    Variant = run.VariantName,
+                    Repetition = repetition,
+                    Verdict = verdict,
+                    FailureCode = verdict == Verdict.Fail ? "no-rst" : null,
+                    Expected = "RST",
+                    Observed = verdict == Verdict.Fail ? "silence for 5000 ms" : "RST",
+                    Trace = trace,
+                    DurationMs = 10,
+                });
+                if (request.FailFast && verdict == Verdict.Fail)
+                {
+                    return;
+                }
+            }
+        }
+    }
+}
