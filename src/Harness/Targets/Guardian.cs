@@ -9,7 +9,7 @@ namespace Vsockspec.Targets;
 internal static class Guardian
 {
     // Lines: '+' or '-' (watch or release), then 'g' and a process group, or 'd' and a folder.
-    private const string Script =
+    internal const string Script =
         """
         trap '' INT TERM HUP PIPE
         nl='

@@ -19,6 +19,7 @@ internal sealed class TargetProcess : IDisposable
     private readonly Process _process;
     private readonly LineTail _tail = new();
     private readonly Task _following;
+    private int _groupEnded;
     private bool _disposed;
 
     private TargetProcess(Process process)
@@ -30,6 +31,9 @@ internal sealed class TargetProcess : IDisposable
             Guardian.Watch(Id);
         }
 
+        // What a target leaves behind is ended with it, and not later, when its number may belong to another process.
+        process.Exited += (_, _) => EndGroup();
+        process.EnableRaisingEvents = true;
         _following = Task.WhenAll(_tail.Follow(process.StandardError.BaseStream), _tail.Follow(process.StandardOutput.BaseStream));
     }
 
@@ -111,16 +115,19 @@ internal sealed class TargetProcess : IDisposable
             }
         }
 
-        // Children that the target left behind.
-        if (SetSid is not null)
+        EndGroup();
+        NoteExit();
+        _disposed = true;
+        _process.Dispose();
+    }
+
+    private void EndGroup()
+    {
+        if (SetSid is not null && Interlocked.Exchange(ref _groupEnded, 1) == 0)
         {
             Signal(SigKill);
             Guardian.Release(Id);
         }
-
-        NoteExit();
-        _disposed = true;
-        _process.Dispose();
     }
 
     private void NoteExit()
