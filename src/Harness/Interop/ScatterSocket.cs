@@ -36,6 +36,7 @@ public sealed unsafe class ScatterSocket : IDisposable
 
     private readonly SafeFileHandle handle;
     private bool marksMessages;
+    private string? boundPath;
 
     private ScatterSocket(int fd) => handle = new SafeFileHandle(fd, ownsHandle: true);
 
@@ -58,13 +59,14 @@ public sealed unsafe class ScatterSocket : IDisposable
                     throw new ErrnoException($"bind({path})", errno);
                 }
 
-                File.Delete(path);
+                UnixAddress.Remove(path);
                 if (LibC.bind(socket.Fd, (sockaddr*)&address, (uint)length) != 0)
                 {
                     throw ErrnoException.Last($"bind({path})");
                 }
             }
 
+            socket.boundPath = path;
             return LibC.listen(socket.Fd, backlog) == 0 ? socket : throw ErrnoException.Last($"listen({path})");
         }
         catch
@@ -189,7 +191,16 @@ public sealed unsafe class ScatterSocket : IDisposable
         }
     }
 
-    public void Dispose() => handle.Dispose();
+    /// <summary>Closes the socket and removes the file that <see cref="Listen"/> made.</summary>
+    public void Dispose()
+    {
+        if (boundPath is not null && !handle.IsClosed)
+        {
+            UnixAddress.Remove(boundPath);
+        }
+
+        handle.Dispose();
+    }
 
     private ScatterResult Receive(iovec* pieces, int count, int flags)
     {

@@ -28,6 +28,13 @@ internal static unsafe class UnixAddress
         return address;
     }
 
+    /// <summary>Removes a socket file; one that is gone already, folder and all, is no error.</summary>
+    public static void Remove(string path)
+    {
+        sockaddr_un address = Of(path, out _);
+        _ = LibC.unlink((byte*)&address + PathOffset);
+    }
+
     public static SafeFileHandle NewSocket(int type)
     {
         int fd = LibC.socket(LibC.AF_UNIX, type | LibC.SOCK_CLOEXEC, 0);

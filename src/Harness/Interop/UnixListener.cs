@@ -27,7 +27,7 @@ public sealed unsafe class UnixListener : IDisposable
                     throw new ErrnoException($"bind({path})", errno);
                 }
 
-                File.Delete(path);
+                UnixAddress.Remove(path);
                 if (LibC.bind(Fd, (sockaddr*)&address, (uint)length) != 0)
                 {
                     throw ErrnoException.Last($"bind({path})");
@@ -110,7 +110,7 @@ public sealed unsafe class UnixListener : IDisposable
             disposed = true;
             if (Path is not null)
             {
-                File.Delete(Path);
+                UnixAddress.Remove(Path);
             }
 
             handle.Dispose();

@@ -38,6 +38,9 @@ internal sealed partial class Flows
     /// <summary>Whether one more flow fits, with <paramref name="others"/> that are about to become one.</summary>
     public bool HasRoom(int others) => parts.Connections.HasRoom(table.Count + others, options.MaxConnections);
 
+    /// <summary>So much data is collected that the guest, waiting for credit, gains more by hearing of it than we by collecting on.</summary>
+    public bool IsGatherLarge => gather.Bytes >= options.BufferBytes / 2;
+
     /// <summary>Passes on what was collected; comes before the chains it lies in are given back.</summary>
     public void FlushGather() => gather.Flush();
 

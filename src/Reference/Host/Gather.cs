@@ -14,6 +14,9 @@ internal sealed class Gather
     /// <summary>Called with a flow after its collected data has been passed on or kept.</summary>
     public Action<Connection, WriteState>? Flushed { get; set; }
 
+    /// <summary>Bytes collected.</summary>
+    public int Bytes => pieces.Bytes;
+
     public bool Collects(Connection flow) => owner == flow;
 
     /// <summary>Bytes collected for the flow.</summary>

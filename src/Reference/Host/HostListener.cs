@@ -16,7 +16,6 @@ internal sealed class HostListener : IWatcher, IExpiring, IDisposable
     private readonly Flows flows;
     private readonly ScatterSocket socket;
     private readonly HashSet<HostHandshake> handshakes = [];
-    private readonly string path;
     private readonly int watch;
 
     /// <exception cref="ErrnoException">The path is taken or cannot be used.</exception>
@@ -27,7 +26,7 @@ internal sealed class HostListener : IWatcher, IExpiring, IDisposable
         this.loop = loop;
         this.timers = timers;
         this.flows = flows;
-        path = type == SocketType.Seqpacket ? options.Uds + "_seqpacket" : options.Uds;
+        string path = type == SocketType.Seqpacket ? options.Uds + "_seqpacket" : options.Uds;
         socket = ScatterSocket.Listen(path, type == SocketType.Seqpacket ? ScatterSocketKind.Seqpacket : ScatterSocketKind.Stream, Backlog);
         watch = loop.Watch(socket.Fd, EpollEvents.Readable | EpollEvents.EdgeTriggered, this);
     }
@@ -76,7 +75,6 @@ internal sealed class HostListener : IWatcher, IExpiring, IDisposable
 
         timers.Cancel(this);
         loop.Unwatch(watch);
-        File.Delete(path);
         socket.Dispose();
     }
 

@@ -4,8 +4,21 @@ using Vsockspec.Wire;
 namespace Vsockspec.Reference;
 
 /// <summary>The host end of a stream flow: a SOCK_STREAM socket; bytes in order, no boundaries.</summary>
-internal sealed class StreamEnd(ScatterSocket socket, RingStorage storage, Gather gather, IoVectors pieces) : HostEnd(socket, storage)
+internal sealed class StreamEnd : HostEnd
 {
+    private readonly Gather gather;
+    private readonly IoVectors pieces;
+
+    public StreamEnd(ScatterSocket socket, RingStorage storage, Gather gather, IoVectors pieces)
+        : base(socket, storage)
+    {
+        this.gather = gather;
+        this.pieces = pieces;
+
+        // Room for all that a guest may send at once: what the kernel takes need not be copied and kept here.
+        socket.RequestSendBuffer(2 * storage.Bytes);
+    }
+
     public override bool IsDrained => Kept.Count == 0;
 
     public override WriteState Write(Connection flow, in ChainBytes packet, uint length, SeqpacketFlags flags)

@@ -33,7 +33,7 @@ internal sealed class TransmitQueue(EventLoop loop, Action<BackEndQueue> reportB
         ring.DisableKicks();
         int left = BatchSize;
         bool empty = false;
-        while (left > 0 && !empty && !waitsForReplies)
+        while (left > 0 && !empty && !waitsForReplies && !flows.IsGatherLarge)
         {
             if (!TryTake(ring, out bool isBad))
             {
