@@ -24,6 +24,9 @@ public sealed record DeviceParts
     /// <summary>What the vhost-user session decides.</summary>
     public BackEndRules Session { get; init; } = new();
 
+    /// <summary>What the device takes a ring to be, given what it is.</summary>
+    public Func<RingSetup, RingSetup> Layout { get; init; } = setup => setup;
+
     /// <summary>Wraps the ring of a queue (its index is given) when it is made.</summary>
     public Func<int, DeviceRing, DeviceRing> Ring { get; init; } = (_, ring) => ring;
 }

@@ -86,7 +86,7 @@ internal sealed class FrontDoor : IWatcher, IExpiring, IDisposable
 
     private void Begin(UnixStream stream)
     {
-        session = new VhostUserBackEnd(stream, backEnd, (memory, setup, start) => DeviceRings.Create(memory, setup, start), parts.Session, log);
+        session = new VhostUserBackEnd(stream, backEnd, (memory, setup, start) => DeviceRings.Create(memory, parts.Layout(setup), start), parts.Session, log);
         backEnd.Session = session;
         sessionWatch = loop.Watch(session.WatchFd, EpollEvents.Readable, sessionWatcher);
     }

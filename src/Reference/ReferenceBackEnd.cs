@@ -70,7 +70,7 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
 
         bool more = transmit.Process();
         more |= receive.Process();
-        if (flows.CanPark)
+        if (flows.CanReceive)
         {
             more |= transmit.ResumeAfterReplies();
         }
@@ -93,7 +93,11 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
 
     public void Reset()
     {
-        flows.DropAll();
+        if (parts.Connections.EndsWithReset)
+        {
+            flows.DropAll();
+        }
+
         flows.Accepted = VirtioFeatures.None;
     }
 

@@ -6,6 +6,9 @@ namespace Vsockspec.Reference;
 /// <content>Packets from the guest.</content>
 internal sealed partial class Flows
 {
+    /// <summary>Packets that need an answer can be processed.</summary>
+    public bool CanReceive => outbox.HasRoomForReset && (parts.Delivery.TransmitsWithoutBuffers || outbox.IsEmpty);
+
     /// <summary>
     /// Processes one packet. False when it must be answered and there is no memory left to park the answer: then nothing has happened,
     /// and the packet is to come again (virtio 1.4 section 5.10.6.1).
@@ -13,6 +16,11 @@ internal sealed partial class Flows
     /// <param name="packet">Header and payload; has at least a header.</param>
     public bool Receive(in VsockHeader header, in ChainBytes packet)
     {
+        if (!parts.Delivery.TransmitsWithoutBuffers && !outbox.IsEmpty)
+        {
+            return false;
+        }
+
         if (!parts.Ingress.IsForHost(header, options.GuestCid))
         {
             return true;
@@ -20,13 +28,13 @@ internal sealed partial class Flows
 
         if (!parts.Features.InForce(Accepted, header.Type))
         {
-            return !parts.Ingress.AnswersUnservedType(header) || outbox.TryPark(ResetFor(header));
+            return !parts.Ingress.AnswersUnservedType(header) || TryPark(header);
         }
 
         FlowKey key = parts.Ingress.FlowOf(header);
         if (!table.TryGet(key, out Connection? flow))
         {
-            return header.Op == Op.Request ? Open(key, header) : !parts.Ingress.AnswersUnknownFlow(header) || outbox.TryPark(ResetFor(header));
+            return header.Op == Op.Request ? Open(key, header) : !parts.Ingress.AnswersUnknownFlow(header) || TryPark(header);
         }
 
         if (flow.Phase == FlowPhase.Dead)
@@ -102,16 +110,19 @@ internal sealed partial class Flows
 
     private bool Open(FlowKey key, in VsockHeader header)
     {
-        if (!outbox.HasRoomForReset)
+        if (!outbox.HasRoomForReset && parts.Delivery.KeepsEveryReply)
         {
             return false;
         }
 
         ScatterSocketKind kind = key.Type == SocketType.Seqpacket ? ScatterSocketKind.Seqpacket : ScatterSocketKind.Stream;
-        ScatterSocket? socket = HasRoom(HandshakesUnderWay) ? ScatterSocket.TryConnect($"{options.Uds}_{key.HostPort}", kind, out _) : null;
+        bool full = !HasRoom(HandshakesUnderWay);
+        ScatterSocket? socket = full || !parts.Connections.Accepts(key)
+            ? null
+            : ScatterSocket.TryConnect($"{options.Uds}_{key.HostPort}", kind, out _);
         if (socket is null)
         {
-            return outbox.TryPark(ResetFor(header));
+            return !parts.Connections.AnswersRefusedRequest(full) || TryPark(header);
         }
 
         Connection flow = Add(key, FlowPhase.Established, socket);
@@ -132,7 +143,7 @@ internal sealed partial class Flows
             return;
         }
 
-        flow.Window.Received += length;
+        flow.Window.Received += parts.Credit.Charge(length);
         if (flow.Phase == FlowPhase.Closing)
         {
             // Was under way when the host application closed.
@@ -214,14 +225,18 @@ internal sealed partial class Flows
         }
     }
 
-    // Answers a packet of no flow: the addresses swapped, nothing else to say.
-    private static VsockHeader ResetFor(in VsockHeader header) => new()
+    // Answers a packet of no flow with RST: the addresses swapped, nothing else to say.
+    private bool TryPark(in VsockHeader header)
     {
-        SrcCid = header.DstCid,
-        DstCid = header.SrcCid,
-        SrcPort = header.DstPort,
-        DstPort = header.SrcPort,
-        Type = header.Type,
-        Op = Op.Rst,
-    };
+        VsockHeader reset = new()
+        {
+            SrcCid = header.DstCid,
+            DstCid = header.SrcCid,
+            SrcPort = header.DstPort,
+            DstPort = header.SrcPort,
+            Type = header.Type,
+            Op = Op.Rst,
+        };
+        return outbox.TryPark(reset) || !parts.Delivery.KeepsEveryReply;
+    }
 }

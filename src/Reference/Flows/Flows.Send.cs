@@ -12,9 +12,6 @@ internal sealed partial class Flows
     /// <summary>Nothing waits for a buffer of the guest.</summary>
     public bool HasNothingToSend => outbox.IsEmpty;
 
-    /// <summary>Another answer to a packet of no flow can be parked.</summary>
-    public bool CanPark => outbox.HasRoomForReset;
-
     /// <summary>Puts the flow at the end of the turn if it may have more.</summary>
     public void GiveTurn(Connection flow) => outbox.Add(flow);
 
@@ -46,22 +43,22 @@ internal sealed partial class Flows
                 return 0;
             }
 
-            return WriteControl(flow, Op.Request, room);
+            return WriteControl(flow, Op.Request, room, Owed.Request);
         }
 
         if (TryTakeOwed(flow, Owed.Response))
         {
-            return WriteControl(flow, Op.Response, room);
+            return WriteControl(flow, Op.Response, room, Owed.Response);
         }
 
         if (TryTakeOwed(flow, Owed.CreditUpdate))
         {
-            return WriteControl(flow, Op.CreditUpdate, room);
+            return WriteControl(flow, Op.CreditUpdate, room, Owed.CreditUpdate);
         }
 
-        if (flow.Phase == FlowPhase.Established && flow.HasDataToTry && WriteData(flow, room) is var written and not 0)
+        if (flow.Phase == FlowPhase.Established && flow.HasDataToTry && WriteData(flow, room) is var data and not 0)
         {
-            return written;
+            return data;
         }
 
         if (TryTakeOwed(flow, Owed.CreditRequest))
@@ -76,14 +73,18 @@ internal sealed partial class Flows
 
         if (TryTakeOwed(flow, Owed.Shutdown))
         {
-            return WriteControl(flow, Op.Shutdown, room, (uint)flow.OurShutdown);
+            return WriteControl(flow, Op.Shutdown, room, Owed.Shutdown, (uint)flow.OurShutdown);
         }
 
         if (TryTakeOwed(flow, Owed.Reset))
         {
-            WriteControl(flow, Op.Rst, room);
-            Remove(flow);
-            return VsockHeader.Size;
+            uint written = WriteControl(flow, Op.Rst, room, Owed.Reset);
+            if ((flow.Owed & Owed.Reset) == 0)
+            {
+                Remove(flow);
+            }
+
+            return written;
         }
 
         return 0;
@@ -176,8 +177,18 @@ internal sealed partial class Flows
         }
     }
 
-    private uint WriteControl(Connection flow, Op op, in ChainBytes room, uint flags = 0)
+    private uint WriteControl(Connection flow, Op op, in ChainBytes room, Owed owed = Owed.None, uint flags = 0)
     {
+        if (!parts.Egress.IsSent(op))
+        {
+            return 0;
+        }
+
+        if (parts.Egress.IsRepeated(op))
+        {
+            flow.Owed |= owed;
+        }
+
         WriteHeader(HeaderOf(flow, op, 0, flags), flow, room);
         return VsockHeader.Size;
     }

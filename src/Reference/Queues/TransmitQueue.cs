@@ -18,8 +18,8 @@ internal sealed class TransmitQueue(EventLoop loop, Action<BackEndQueue> reportB
     /// <summary>Answers were taken by the guest: packets that need one can be processed again. True when some wait for that.</summary>
     public bool ResumeAfterReplies()
     {
-        bool resumes = waitsForReplies;
-        waitsForReplies = false;
+        bool resumes = waitsForReplies && Parts.Delivery.ResumesAfterReplies;
+        waitsForReplies &= !resumes;
         return resumes;
     }
 
@@ -58,11 +58,10 @@ internal sealed class TransmitQueue(EventLoop loop, Action<BackEndQueue> reportB
         return empty ? SleepUnlessAvailable(ring) : !waitsForReplies;
     }
 
-    // A chain too short for a header says nothing and concerns no flow.
     private bool Receive(DeviceRing ring)
     {
         ChainBytes packet = new(ring.Memory, Chain.Readable, Chain.ReadableBytes);
         Span<byte> bytes = stackalloc byte[VsockHeader.Size];
-        return !packet.TryRead(bytes) || flows.Receive(Parts.Ingress.Decode(bytes), packet);
+        return !Parts.Ingress.IsPacket(packet.Length) || !packet.TryRead(bytes) || flows.Receive(Parts.Ingress.Decode(bytes), packet);
     }
 }

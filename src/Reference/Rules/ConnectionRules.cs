@@ -8,6 +8,16 @@ public class ConnectionRules
     /// <summary>Whether one more flow is taken.</summary>
     internal virtual bool HasRoom(int flows, int limit) => flows < limit;
 
+    /// <summary>Whether a flow with these addresses may begin now. Every one may: the one before it is gone for good.</summary>
+    internal virtual bool Accepts(FlowKey key) => true;
+
+    /// <summary>A REQUEST that cannot be granted is answered with RST.</summary>
+    /// <param name="full">There is no room, rather than nobody who listens.</param>
+    internal virtual bool AnswersRefusedRequest(bool full) => true;
+
+    /// <summary>A reset of the device, or the end of its front end, ends all flows.</summary>
+    internal virtual bool EndsWithReset => true;
+
     /// <summary>Shutdown hints are permanent once sent.</summary>
     internal virtual ShutdownFlags Remember(ShutdownFlags known, ShutdownFlags hint) => known | hint;
 

@@ -14,6 +14,9 @@ public class CreditRules
     /// <summary>The credit fields of a packet of the flow (VS-CRED-DEV-2).</summary>
     internal virtual (uint BufAlloc, uint FwdCnt) Claim(in ReceiveWindow window) => (window.BufAlloc, window.Forwarded);
 
+    /// <summary>What a packet uses up of our window: its payload and nothing else.</summary>
+    internal virtual uint Charge(uint payload) => payload;
+
     /// <summary>A packet with this payload breaks the guest's promise to stay within the window.</summary>
     internal virtual bool IsOverrun(in ReceiveWindow window, uint length) => window.IsOverrunBy(length);
 

@@ -16,4 +16,10 @@ public class DeliveryRules
 
     /// <summary>The guest's packets are processed although it posts no buffers, as long as no reply has to be parked that does not fit (VS-FLOW-DEV-1).</summary>
     internal virtual bool TransmitsWithoutBuffers => true;
+
+    /// <summary>A reply that cannot be parked makes its packet wait; otherwise it is lost.</summary>
+    internal virtual bool KeepsEveryReply => true;
+
+    /// <summary>Packets that wait for room for their replies are processed when there is room.</summary>
+    internal virtual bool ResumesAfterReplies => true;
 }

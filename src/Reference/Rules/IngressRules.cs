@@ -5,6 +5,9 @@ namespace Vsockspec.Reference;
 /// <summary>What the device makes of a packet from the guest before it looks at any flow.</summary>
 public class IngressRules
 {
+    /// <summary>Whether a chain is looked at. One that is too short for a header says nothing; any other length is legal.</summary>
+    internal virtual bool IsPacket(ulong chainBytes) => chainBytes >= VsockHeader.Size;
+
     /// <summary>Decodes the 44 bytes (virtio 1.4 section 5.10.6).</summary>
     internal virtual VsockHeader Decode(ReadOnlySpan<byte> bytes) => VsockHeader.Read(bytes);
 
