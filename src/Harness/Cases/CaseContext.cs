@@ -1,6 +1,250 @@
+using Vsockspec.Peers;
+using Vsockspec.Rings;
+using Vsockspec.Targets;
+using Vsockspec.Transports;
+using Vsockspec.Wire;
+
 namespace Vsockspec.Cases;
 
-/// <summary>What a case works with.</summary>
-public sealed class CaseContext
+/// <summary>
+/// What a case works with: the raw driver and the host application in one timeline, and words for what it finds. Lives for one
+/// run of one case, on one thread. A case that returns has passed.
+/// </summary>
+public sealed class CaseContext : IDisposable
 {
+    private readonly CaseEvidence evidence;
+    private readonly ITargetInstance instance;
+    private readonly SortedDictionary<string, string> recorded = new(StringComparer.Ordinal);
+    private readonly List<VhostUserFrontEnd> connections = [];
+    private RawDriver? driver;
+    private Canary? canary;
+    private uint nextHostPort;
+
+    internal CaseContext(CaseRun run, ITargetInstance instance, TargetFacts facts, ulong seed, TimeSpan patience, CaseEvidence evidence)
+    {
+        Run = run;
+        this.instance = instance;
+        this.evidence = evidence;
+        Facts = facts;
+        Seed = seed;
+        Random = new Random((int)(seed ^ (seed >> 32)));
+        Timeline = new Timeline(patience);
+        Host = new HybridHostPeer(Timeline, instance.Uds);
+        nextHostPort = 0x4000_0000 + (uint)Random.Next(0x1000_0000);
+    }
+
+    public CaseRun Run { get; }
+
+    public Variant Variant => Run.Variant;
+
+    /// <summary>What the target offered when the run began.</summary>
+    public TargetFacts Facts { get; }
+
+    /// <summary>The running target: its process, its sockets, its last lines.</summary>
+    public ITargetInstance Target => instance;
+
+    public ulong GuestCid => instance.GuestCid;
+
+    public ulong Seed { get; }
+
+    /// <summary>The only source of chance in a case, so that a replay repeats it.</summary>
+    public Random Random { get; }
+
+    public Timeline Timeline { get; }
+
+    public IHostPeer Host { get; }
+
+    /// <summary>The running session, started with the default options when the case did not start one.</summary>
+    public RawDriver Driver => driver ?? Start();
+
+    /// <summary>True when a session is running.</summary>
+    public bool HasSession => driver is not null;
+
+    /// <summary>The canary of the running session, to open it ahead of time or to fence the tx ring only.</summary>
+    public Canary Canary
+    {
+        get
+        {
+            _ = Driver;
+            return canary!;
+        }
+    }
+
+    /// <summary>What a session accepts by default: VERSION_1, every socket type offered, the variant's ring features and what the case needs.</summary>
+    public VirtioFeatures DefaultFeatures =>
+        ((VirtioFeatures.Version1 | VirtioFeatures.DeviceType) & Facts.OfferedFeatures) | Variant.Features | Run.Case.Attribute.Needs;
+
+    /// <summary>The options of a default session.</summary>
+    public SessionOptions DefaultOptions => new() { Features = DefaultFeatures, IndirectChains = Variant.Indirect };
+
+    internal IReadOnlyDictionary<string, string> Recorded => recorded;
+
+    internal (string Code, string Expected, string Observed)? Lapse { get; private set; }
+
+    internal bool DeviceGone => driver?.DeviceGone ?? false;
+
+    /// <summary>Starts a session with the default options, changed as the case wants. One at a time: <see cref="Stop"/> ends it.</summary>
+    public RawDriver Start(Func<SessionOptions, SessionOptions>? change = null)
+    {
+        SessionOptions options = change is null ? DefaultOptions : change(DefaultOptions);
+        VhostUserFrontEnd device = Connect();
+        device.Negotiate();
+        return Start(device, options);
+    }
+
+    /// <summary>Starts a session on a connection that the case has negotiated itself.</summary>
+    public RawDriver Start(VhostUserFrontEnd device, SessionOptions options)
+    {
+        if (driver is not null)
+        {
+            throw new InvalidOperationException("a session is running; stop it first");
+        }
+
+        connections.Remove(device);
+        IRingObserver observer = evidence.BeginSession(GuestCid, options.Features);
+        driver = new RawDriver(device, Timeline, options, observer, GuestCid, (uint)Random.Next());
+        canary = new Canary(driver, Host, observer, NewHostPort());
+        return driver;
+    }
+
+    /// <summary>Ends the session by closing the connection, as a VMM that goes away.</summary>
+    public void Stop()
+    {
+        driver?.Dispose();
+        driver = null;
+        canary = null;
+    }
+
+    /// <summary>A control connection on which nothing was said yet, closed with the case.</summary>
+    public VhostUserFrontEnd Connect(VhostUserFrontEndOptions? options = null)
+    {
+        VhostUserFrontEnd device = VhostUserFrontEnd.Connect(instance.Socket, (options ?? new VhostUserFrontEndOptions()) with { Deadline = Timeline.Patience });
+        connections.Add(device);
+        return device;
+    }
+
+    /// <summary>Returns when everything sent before has been processed and answered.</summary>
+    public void Fence()
+    {
+        _ = Driver;
+        canary!.Fence();
+    }
+
+    /// <summary>A host port that nobody uses.</summary>
+    public uint NewHostPort() => nextHostPort++;
+
+    /// <summary>A host application listening on a port of its own.</summary>
+    public HostListener Listen(SocketType type = SocketType.Stream, int backlog = 128) => Host.Listen(NewHostPort(), type, backlog);
+
+    /// <summary>An established flow that the guest opened, with both ends.</summary>
+    public (Flow Flow, HostConnection Host) Open(SocketType type = SocketType.Stream, uint? bufAlloc = null)
+    {
+        HostListener listener = Listen(type);
+        Flow flow = Driver.NewFlow(listener.Port, type);
+        flow.BufAlloc = bufAlloc ?? flow.BufAlloc;
+        _ = flow.Connect();
+        return (flow, listener.Accept());
+    }
+
+    /// <summary>An established flow that the host opened, with both ends.</summary>
+    public (Flow Flow, HostConnection Host) OpenFromHost(SocketType type = SocketType.Stream, uint? bufAlloc = null)
+    {
+        uint port = Driver.NewGuestPort();
+        HostConnection host = Host.Connect(port, type);
+        Flow flow = Driver.ExpectRequest(port, type);
+        flow.BufAlloc = bufAlloc ?? flow.BufAlloc;
+        flow.Send(Op.Response);
+        _ = host.ExpectEstablished();
+        return (flow, host);
+    }
+
+    /// <summary>Bytes that both ends can make from the seed.</summary>
+    public byte[] RandomBytes(int count)
+    {
+        byte[] bytes = new byte[count];
+        Random.NextBytes(bytes);
+        return bytes;
+    }
+
+    /// <summary>Waits for a condition on the timeline.</summary>
+    public bool Eventually(Func<bool> condition) => Timeline.WaitUntil(condition);
+
+    /// <summary>Fails the case unless <paramref name="condition"/> holds.</summary>
+    /// <param name="code">Stable name of this way to fail.</param>
+    /// <param name="expected">Every legal outcome, in words.</param>
+    /// <param name="observed">What happened, with the numbers.</param>
+    public static void Require(bool condition, string code, string expected, string observed)
+    {
+        if (!condition)
+        {
+            throw new ExpectationException(code, expected, observed);
+        }
+    }
+
+    /// <summary>Notes that something legal but discouraged happened, and goes on; the verdict is then NonStrict at best.</summary>
+    public void Discourage(bool lapse, string code, string expected, string observed)
+    {
+        if (lapse)
+        {
+            Lapse ??= (code, expected, observed);
+        }
+    }
+
+    /// <summary>Records what the target does where the specification is silent.</summary>
+    public void Record(string key, object value) => recorded[key] = Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? "";
+
+    /// <summary>Ends the case: the question cannot be put to this target.</summary>
+    public static void NotApplicable(string reason) => throw new CaseSkippedException(Verdict.NotApplicable, reason);
+
+    /// <summary>Ends the case: an optional feature is not offered.</summary>
+    public static void NotSupported(string reason) => throw new CaseSkippedException(Verdict.NotSupported, reason);
+
+    /// <summary>Ends the case unless the feature is offered.</summary>
+    public void NeedFeature(VirtioFeatures feature)
+    {
+        if (!Facts.OfferedFeatures.HasFlag(feature))
+        {
+            NotSupported($"{feature} is not offered");
+        }
+    }
+
+    /// <summary>Ends the case unless the vhost-user protocol feature is offered.</summary>
+    public void NeedProtocol(VhostUserProtocolFeatures feature)
+    {
+        if (!((VhostUserProtocolFeatures)Facts.ProtocolFeatures).HasFlag(feature))
+        {
+            NotSupported($"protocol feature {feature} is not offered");
+        }
+    }
+
+    /// <summary>A case that posted an illegal chain or ring: bookkeeping of that queue proves nothing from here on.</summary>
+    public void Taint(int queue) => evidence.Taint(queue);
+
+    /// <summary>The last look of a session that still runs: all is processed, all tx chains are back.</summary>
+    internal void Close()
+    {
+        if (driver is { DeviceGone: false, MindsClosing: true } && canary is { Flow: not null })
+        {
+            canary.Fence();
+            _ = Timeline.WaitUntil(() => driver.Tx.Outstanding == 0);
+            evidence.EndSession();
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        foreach (VhostUserFrontEnd connection in connections)
+        {
+            connection.Dispose();
+        }
+
+        Host.Dispose();
+    }
+}
+
+/// <summary>Ends a case without judging the target.</summary>
+internal sealed class CaseSkippedException(Verdict verdict, string reason) : Exception(reason)
+{
+    public Verdict Verdict { get; } = verdict;
 }

@@ -1,0 +1,181 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Vsockspec.Audit;
+using Vsockspec.Peers;
+using Vsockspec.Targets;
+using Vsockspec.Transports;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Cases;
+
+/// <summary>Runs one case and turns what happened into a verdict.</summary>
+internal sealed class CaseExecution(RunRequest request, RequirementRegister register)
+{
+    // Every wait of a case has a deadline of its own; this only catches a case that has a loop of its own.
+    private static readonly TimeSpan CaseLimit = TimeSpan.FromSeconds(180);
+
+    /// <summary>The result of a case that cannot be asked because a feature it needs is not offered; null when it can.</summary>
+    public CaseResult? Skips(CaseRun run, int repetition, TargetFacts facts)
+    {
+        VirtioFeatures missing = (run.Variant.Features | run.Case.Attribute.Needs) & ~facts.OfferedFeatures;
+        if (missing != 0)
+        {
+            return Begin(run, repetition) with { Verdict = Verdict.NotSupported, Termination = Termination.NotStarted, Observed = $"{missing} is not offered" };
+        }
+
+        return run.Case.Attribute.Isolation == Isolation.Process && !request.Target.CanRestart
+            ? Begin(run, repetition) with
+            {
+                Verdict = Verdict.NotApplicable,
+                Termination = Termination.NotStarted,
+                Observed = "the case may end the target, and an attached target cannot be started again",
+            }
+            : null;
+    }
+
+    public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, TargetFacts facts)
+    {
+        CaseResult result = Begin(run, repetition);
+        CaseEvidence evidence = new();
+        CaseResult judged = result;
+        Thread thread = new(() => judged = Judge(run, instance, facts, result, evidence)) { IsBackground = true, Name = run.FullName };
+        long start = Stopwatch.GetTimestamp();
+        thread.Start();
+        if (!thread.Join(CaseLimit))
+        {
+            return result with
+            {
+                Verdict = Verdict.HarnessError,
+                FailureCode = "case-does-not-end",
+                Observed = $"the case still ran after {CaseLimit.TotalSeconds} s",
+                DurationMs = CaseLimit.TotalMilliseconds,
+            };
+        }
+
+        judged = judged with { DurationMs = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 3) };
+        return SaveTrace(WithFindings(judged, evidence), evidence);
+    }
+
+    private CaseResult Begin(CaseRun run, int repetition) => new()
+    {
+        Id = run.Case.Id,
+        Title = run.Case.Title,
+        Area = run.Case.Area,
+        Requirements = run.Case.Requirements,
+        Level = register.LevelOf(run.Case.Requirements[0]),
+        Variant = run.VariantName,
+        Repetition = repetition,
+        Seed = SeedOf(run, repetition),
+        Verdict = Verdict.Pass,
+    };
+
+    private ulong SeedOf(CaseRun run, int repetition) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Seed}/{run.FullName}#{repetition}")));
+
+    private CaseResult Judge(CaseRun run, ITargetInstance instance, TargetFacts facts, CaseResult result, CaseEvidence evidence)
+    {
+        CaseContext? context = null;
+        try
+        {
+            context = new CaseContext(run, instance, facts, result.Seed, request.Patience, evidence);
+            run.Case.Body(context);
+            context.Close();
+            result = context.Lapse is { } lapse
+                ? result with { Verdict = Verdict.NonStrict, FailureCode = lapse.Code, Expected = lapse.Expected, Observed = lapse.Observed }
+                : result with { Verdict = run.Case.Attribute.Probe ? Verdict.Informational : Verdict.Pass };
+        }
+        catch (CaseSkippedException e)
+        {
+            result = result with { Verdict = e.Verdict, Observed = e.Message };
+        }
+        catch (ExpectationException e)
+        {
+            result = result with { Verdict = Weigh(run, e.Code, instance), FailureCode = e.Code, Expected = e.Expected, Observed = e.Observed };
+        }
+        catch (TransportException e)
+        {
+            result = result with
+            {
+                Verdict = Verdict.Fail,
+                FailureCode = "transport-" + e.Fault.ToString().ToLowerInvariant(),
+                Expected = "the device keeps answering on its transport",
+                Observed = e.Message,
+            };
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Whatever else escapes a case is our own mistake and must not be taken for the target's.
+            result = result with { Verdict = Verdict.HarnessError, FailureCode = "harness", Observed = e.Message, Log = e.ToString() };
+        }
+        finally
+        {
+            bool gone = context?.DeviceGone ?? false;
+            context?.Dispose();
+            result = result with { Termination = gone ? Termination.TargetClosed : Termination.Clean, Recorded = context?.Recorded ?? result.Recorded };
+        }
+
+        return WithPostmortem(result, instance);
+    }
+
+    /// <summary>A missed SHOULD is legal; a device that no longer answers at all is not, whatever the case was about.</summary>
+    private Verdict Weigh(CaseRun run, string code, ITargetInstance instance)
+    {
+        bool wedged = code.StartsWith("fence-", StringComparison.Ordinal) || instance.HasExited;
+        return wedged || run.Case.Attribute.Probe
+            ? Verdict.Fail
+            : register.LevelOf(run.Case.Requirements[0]) is RequirementLevel.Should or RequirementLevel.May ? Verdict.NonStrict : Verdict.Fail;
+    }
+
+    private static CaseResult WithPostmortem(CaseResult result, ITargetInstance instance)
+    {
+        if (result.Verdict is not (Verdict.Fail or Verdict.HarnessError))
+        {
+            return result;
+        }
+
+        string? log = result.Log ?? (instance.LastLines.Count > 0 ? string.Join('\n', instance.LastLines.TakeLast(20)) : null);
+        return instance.HasExited
+            ? result with
+            {
+                Termination = Termination.TargetExited,
+                Observed = $"{result.Observed}; the target ended{(instance.ExitStatus is { } status ? " with " + status : "")}",
+                Log = log,
+            }
+            : result with { Log = log, Termination = result.FailureCode == "fence-no-answer" ? Termination.Hang : result.Termination };
+    }
+
+    private static CaseResult WithFindings(CaseResult result, CaseEvidence evidence)
+    {
+        IReadOnlyList<Finding> findings = evidence.Findings;
+        if (findings.Count == 0)
+        {
+            return result;
+        }
+
+        result = result with { Findings = [.. findings.Select(f => new AuditFinding(f.Requirement, f.Packet, f.Detail))] };
+        Finding? violation = findings.FirstOrDefault(f => f.Severity == FindingSeverity.Violation);
+        return violation is null || Verdicts.ExitCode([result.Verdict]) != 0
+            ? result
+            : result with
+            {
+                Verdict = Verdict.Fail,
+                FailureCode = "audit:" + violation.Requirement,
+                Expected = "no violation of any rule on the rings while the case runs",
+                Observed = $"packet {violation.Packet}: {violation.Detail}",
+            };
+    }
+
+    private CaseResult SaveTrace(CaseResult result, CaseEvidence evidence)
+    {
+        if (request.TraceFolder is null || evidence.PacketCount == 0)
+        {
+            return result;
+        }
+
+        string name = result.FullName.Replace('[', '.').Replace("]", "", StringComparison.Ordinal) + (result.Repetition > 1 ? $".{result.Repetition}" : "") + ".pcapng";
+        evidence.Save(Path.Combine(request.TraceFolder, name));
+        return result with { Trace = "traces/" + name };
+    }
+}

@@ -1,0 +1,231 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using Vsockspec.Interop;
+
+namespace Vsockspec.Peers;
+
+/// <summary>How the host application's side of a connection stands.</summary>
+public enum HostEnd
+{
+    /// <summary>More may come.</summary>
+    Open,
+
+    /// <summary>Read returned end of file.</summary>
+    EndOfFile,
+
+    /// <summary>Read failed, typically ECONNRESET.</summary>
+    Error,
+}
+
+/// <summary>One connection as the host application sees it. Waits happen on the case's timeline, so the rings keep moving meanwhile.</summary>
+public sealed class HostConnection : IDisposable
+{
+    private const int MaxHandshakeLine = 64;
+    private readonly Timeline timeline;
+    private readonly LocalSocket socket;
+    private readonly byte[] scratch = new byte[64 * 1024];
+
+    internal HostConnection(Timeline timeline, LocalSocket socket)
+    {
+        this.timeline = timeline;
+        this.socket = socket;
+    }
+
+    /// <summary>What reading has told so far.</summary>
+    public HostEnd End { get; private set; }
+
+    /// <summary>For callers that poll.</summary>
+    public int Fd => socket.Fd;
+
+    /// <summary>Payload bytes read so far, the handshake line apart.</summary>
+    public long BytesRead { get; private set; }
+
+    /// <summary>Reads the <c>OK port</c> answer that completes a host-initiated connection, and returns the host's port.</summary>
+    public uint ExpectEstablished()
+    {
+        string line = ReadHandshakeLine();
+        return line.StartsWith("OK ", StringComparison.Ordinal)
+            && uint.TryParse(line.AsSpan(3), NumberStyles.None, CultureInfo.InvariantCulture, out uint port)
+                ? port
+                : throw new ExpectationException("bad-handshake-answer", "the answer 'OK <port>' on the host socket", $"'{line}' ({End})");
+    }
+
+    /// <summary>Waits until the device closes the host connection, as it must when the guest refuses.</summary>
+    public void ExpectClosed(string code, string expected)
+    {
+        if (!TryWaitForEnd())
+        {
+            throw new ExpectationException(code, expected, $"the host connection stayed open for {timeline.Patience.TotalSeconds:0.###} s");
+        }
+    }
+
+    /// <summary>Reads and drops data until end of file or an error; false when neither came in time.</summary>
+    public bool TryWaitForEnd() =>
+        timeline.WaitUntil(
+            () =>
+            {
+                while (End == HostEnd.Open && TryReceive(scratch, out _))
+                {
+                }
+
+                return End != HostEnd.Open;
+            },
+            new PollEntry(socket.Fd, PollEvents.Readable));
+
+    /// <summary>Sends all of it, waiting for room as long as the patience lasts.</summary>
+    public void Send(ReadOnlySpan<byte> data)
+    {
+        byte[] copy = data.ToArray();
+        int done = 0;
+        SocketOutcome outcome = SocketOutcome.Later;
+        bool sent = timeline.WaitUntil(
+            () =>
+            {
+                while (done < copy.Length)
+                {
+                    outcome = socket.Send(copy.AsSpan(done), out int n);
+                    done += n;
+                    if (outcome != SocketOutcome.Done)
+                    {
+                        return outcome == SocketOutcome.Failed;
+                    }
+                }
+
+                return true;
+            },
+            new PollEntry(socket.Fd, PollEvents.Writable));
+        if (!sent || done < copy.Length)
+        {
+            throw new ExpectationException(
+                "host-write-stuck",
+                $"the host application can write {copy.Length} bytes",
+                sent ? $"write failed with errno {socket.LastError} after {done} bytes" : $"{done} bytes were taken within {timeline.Patience.TotalSeconds:0.###} s");
+        }
+    }
+
+    /// <summary>Sends what the socket takes now. False when it fails (EPIPE, ECONNRESET).</summary>
+    public bool TrySend(ReadOnlySpan<byte> data, out int sent) => socket.Send(data, out sent) != SocketOutcome.Failed;
+
+    /// <summary>Receives what is there now: at most the buffer, for seqpacket one message. False when nothing is there or the end was reached (see <see cref="End"/>).</summary>
+    public bool TryReceive(Span<byte> buffer, out int received)
+    {
+        SocketOutcome outcome = socket.Receive(buffer, out received);
+        switch (outcome)
+        {
+            case SocketOutcome.Done:
+                BytesRead += received;
+                return true;
+            case SocketOutcome.EndOfFile:
+                End = HostEnd.EndOfFile;
+                return false;
+            case SocketOutcome.Failed:
+                End = HostEnd.Error;
+                return false;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Receives exactly <paramref name="count"/> bytes of a stream.</summary>
+    public byte[] ReceiveExactly(int count)
+    {
+        byte[] data = new byte[count];
+        int done = 0;
+        _ = timeline.WaitUntil(
+            () =>
+            {
+                while (done < count && TryReceive(data.AsSpan(done), out int n))
+                {
+                    done += n;
+                }
+
+                return done == count || End != HostEnd.Open;
+            },
+            new PollEntry(socket.Fd, PollEvents.Readable));
+        return done == count
+            ? data
+            : throw new ExpectationException(
+                "host-data-missing",
+                $"{count} bytes reach the host application",
+                $"{done} bytes, then {Describe(End)}");
+    }
+
+    /// <summary>Receives one seqpacket message.</summary>
+    public byte[] ReceiveMessage(int maximum = 1 << 20)
+    {
+        byte[] data = new byte[maximum];
+        int length = -1;
+        _ = timeline.WaitUntil(
+            () =>
+            {
+                if (TryReceive(data, out int n))
+                {
+                    length = n;
+                }
+
+                return length >= 0 || End != HostEnd.Open;
+            },
+            new PollEntry(socket.Fd, PollEvents.Readable));
+        return length >= 0
+            ? data[..length]
+            : throw new ExpectationException("host-message-missing", "one message reaches the host application", $"none, {Describe(End)}");
+    }
+
+    /// <summary>Waits for end of file, which must come without further data.</summary>
+    public void ExpectEndOfFile(string code = "no-eof")
+    {
+        int extra = 0;
+        _ = timeline.WaitUntil(
+            () =>
+            {
+                while (End == HostEnd.Open && TryReceive(scratch, out int n))
+                {
+                    extra += n;
+                }
+
+                return End != HostEnd.Open;
+            },
+            new PollEntry(socket.Fd, PollEvents.Readable));
+        if (End != HostEnd.EndOfFile || extra > 0)
+        {
+            throw new ExpectationException(code, "end of file at the host application, after all data", $"{extra} more bytes, then {Describe(End)}");
+        }
+    }
+
+    public void Shutdown(SocketShutdown how) => _ = socket.Shutdown(how);
+
+    /// <summary>close(2). With unread data the other end sees a reset, as with any socket.</summary>
+    public void Close() => socket.Dispose();
+
+    public void Dispose() => socket.Dispose();
+
+    private static string Describe(HostEnd end) => end switch
+    {
+        HostEnd.EndOfFile => "end of file",
+        HostEnd.Error => "an error (connection reset)",
+        _ => "nothing more",
+    };
+
+    private string ReadHandshakeLine()
+    {
+        StringBuilder line = new();
+        byte[] one = new byte[socket.Kind == LocalSocketKind.Seqpacket ? MaxHandshakeLine : 1];
+        bool complete = false;
+        _ = timeline.WaitUntil(
+            () =>
+            {
+                while (!complete && line.Length < MaxHandshakeLine && TryReceive(one, out int n))
+                {
+                    BytesRead -= n;
+                    string text = Encoding.ASCII.GetString(one, 0, n);
+                    complete = text.EndsWith('\n');
+                    line.Append(text.TrimEnd('\n'));
+                }
+
+                return complete || End != HostEnd.Open || line.Length >= MaxHandshakeLine;
+            },
+            new PollEntry(socket.Fd, PollEvents.Readable));
+        return line.ToString();
+    }
+}

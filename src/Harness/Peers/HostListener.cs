@@ -1,0 +1,49 @@
+using Vsockspec.Interop;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Peers;
+
+/// <summary>A listening host application.</summary>
+public sealed class HostListener : IDisposable
+{
+    private readonly Timeline timeline;
+    private readonly LocalSocket socket;
+    private readonly string path;
+
+    internal HostListener(Timeline timeline, LocalSocket socket, string path, uint port, SocketType type)
+    {
+        this.timeline = timeline;
+        this.socket = socket;
+        this.path = path;
+        Port = port;
+        Type = type;
+    }
+
+    public uint Port { get; }
+
+    public SocketType Type { get; }
+
+    /// <summary>A connection that is waiting, or null.</summary>
+    public HostConnection? TryAccept() => socket.Accept() is { } accepted ? new HostConnection(timeline, accepted) : null;
+
+    /// <summary>Waits for the connection that the device must make.</summary>
+    public HostConnection Accept()
+    {
+        HostConnection? connection = null;
+        return timeline.WaitUntil(() => (connection = TryAccept()) is not null, new PollEntry(socket.Fd, PollEvents.Readable))
+            ? connection!
+            : throw new ExpectationException(
+                "no-host-connection",
+                $"the device connects to host port {Port}",
+                $"no connection within {timeline.Patience.TotalSeconds:0.###} s");
+    }
+
+    public void Dispose()
+    {
+        if (!socket.IsClosed)
+        {
+            socket.Dispose();
+            File.Delete(path);
+        }
+    }
+}

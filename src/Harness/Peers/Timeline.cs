@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using Vsockspec.Interop;
+
+namespace Vsockspec.Peers;
+
+/// <summary>Something that makes progress only when it is looked at: a driver's rings, a guest's channel.</summary>
+public interface IPumped
+{
+    /// <summary>Takes in everything that has happened. Never blocks.</summary>
+    void Pump();
+
+    /// <summary>
+    /// Called before the timeline sleeps. Adds what to poll to <paramref name="entries"/> and returns how many, or -1 when
+    /// there is work to do already.
+    /// </summary>
+    int PrepareToSleep(Span<PollEntry> entries);
+
+    /// <summary>Called after the sleep with the entries it added.</summary>
+    void Woken(ReadOnlySpan<PollEntry> entries);
+}
+
+/// <summary>
+/// The one timeline of a case: packets, host sockets and control messages are waited for in one place, on one thread, against a
+/// deadline. Nothing here waits a fixed time.
+/// </summary>
+public sealed class Timeline(TimeSpan patience)
+{
+    private const int MaxSources = 4;
+    private const int MaxEntriesPerSource = 8;
+
+    // A wait looks at the rings again this often even when nobody woke it, so that a lost notification is the business of the
+    // cases about notifications and does not fail every other case.
+    private const int LookAgainMs = 20;
+    private readonly List<IPumped> sources = [];
+
+    /// <summary>How long one expectation waits before it counts as missed.</summary>
+    public TimeSpan Patience { get; set; } = patience;
+
+    public void Add(IPumped source)
+    {
+        if (sources.Count == MaxSources)
+        {
+            throw new InvalidOperationException($"a timeline drives at most {MaxSources} sources");
+        }
+
+        sources.Add(source);
+    }
+
+    public void Remove(IPumped source) => sources.Remove(source);
+
+    /// <summary>Takes in everything that has happened, once.</summary>
+    public void Pump()
+    {
+        for (int i = 0; i < sources.Count; i++)
+        {
+            sources[i].Pump();
+        }
+    }
+
+    /// <summary>Pumps until <paramref name="done"/>; false when the patience ran out first.</summary>
+    /// <param name="watch">More descriptors whose readiness can make <paramref name="done"/> true.</param>
+    public bool WaitUntil(Func<bool> done, params ReadOnlySpan<PollEntry> watch) => WaitUntil(Patience, done, watch);
+
+    /// <summary>Pumps until <paramref name="done"/> or the given time has passed.</summary>
+    public bool WaitUntil(TimeSpan patience, Func<bool> done, params ReadOnlySpan<PollEntry> watch)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            Pump();
+            if (done())
+            {
+                return true;
+            }
+
+            TimeSpan left = patience - Stopwatch.GetElapsedTime(start);
+            if (left <= TimeSpan.Zero)
+            {
+                return false;
+            }
+
+            Sleep((int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 1, LookAgainMs), watch);
+        }
+    }
+
+    private void Sleep(int timeoutMs, ReadOnlySpan<PollEntry> watch)
+    {
+        Span<PollEntry> entries = stackalloc PollEntry[(MaxEntriesPerSource * MaxSources) + watch.Length];
+        Span<int> counts = stackalloc int[MaxSources];
+        int total = 0;
+        for (int i = 0; i < sources.Count; i++)
+        {
+            counts[i] = sources[i].PrepareToSleep(entries.Slice(total, MaxEntriesPerSource));
+            if (counts[i] < 0)
+            {
+                return;
+            }
+
+            total += counts[i];
+        }
+
+        watch.CopyTo(entries[total..]);
+        _ = Poll.Wait(entries[..(total + watch.Length)], timeoutMs);
+        int at = 0;
+        for (int i = 0; i < sources.Count; i++)
+        {
+            sources[i].Woken(entries.Slice(at, counts[i]));
+            at += counts[i];
+        }
+    }
+}
