@@ -40,6 +40,7 @@ internal sealed record Workbench
 
     public static Workbench OfThisProcess() => new()
     {
+        RunSuite = (request, listener, cancellation) => new SuiteRunner(RequirementRegister.Load()).Run(request, listener, cancellation),
         Out = Console.Out,
         Error = Console.Error,
         IsTerminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"),
