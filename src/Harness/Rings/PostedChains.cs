@@ -10,6 +10,9 @@ namespace Vsockspec.Rings;
 internal sealed class PostedChains
 {
     private readonly Posted[] chains;
+
+    // Ids by sequence number. A chain that waits while a ring's worth of later ones is posted, which only a device that breaks
+    // the order can bring about, loses its slot but not its record.
     private readonly ushort[] order;
     private readonly uint orderMask;
     private uint oldest;
@@ -31,12 +34,6 @@ internal sealed class PostedChains
 
     public void Add(ushort id, int ringEntries, ulong writableBytes)
     {
-        // A device that breaks the order leaves holes; then the chain that waited longest loses its place in the order, not its record.
-        if (next - oldest == (uint)order.Length)
-        {
-            oldest++;
-        }
-
         chains[id] = new Posted((ushort)ringEntries, next, (uint)Math.Min(writableBytes, uint.MaxValue));
         order[next & orderMask] = id;
         next++;

@@ -47,6 +47,26 @@ public class InOrderTests
     }
 
     [Test]
+    public void SplitChain_OvertakenForEver_IsStillKnownInTheEnd()
+    {
+        using RingPair pair = new(RingLayout.Split, Size, inOrder: true);
+        ushort first = Post(pair, 0, 10);
+        SplitRingMemory raw = ((SplitDriverRing)pair.Driver).Raw;
+        for (int i = 0; i < 100; i++)
+        {
+            ushort later = Post(pair, 0, 20);
+            raw.SetUsed(raw.UsedIdx % Size, new UsedElement(later, 5));
+            raw.UsedIdx++;
+            Assert.That(Take(pair), Is.EqualTo(new UsedChain(later, 5)));
+        }
+
+        raw.SetUsed(raw.UsedIdx % Size, new UsedElement(first, 6));
+        raw.UsedIdx++;
+        Assert.That(Take(pair), Is.EqualTo(new UsedChain(first, 6)));
+        Assert.That(pair.Driver.FreeDescriptors, Is.EqualTo(Size));
+    }
+
+    [Test]
     public void SplitDescriptors_DeviceKeepsTheOrder_AreUsedInTableOrder()
     {
         using RingPair pair = new(RingLayout.Split, Size, inOrder: true);

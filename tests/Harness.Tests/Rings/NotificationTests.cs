@@ -44,6 +44,14 @@ public class NotificationTests
         });
 
     [Test]
+    public void CrossedPacked_ALapOrMore_IsTakenForPassed(
+        [Values(5u, 6u, 11u, 65_536u, 65_541u)] uint added, [Values(0, 4)] int offset, [Values] bool wrap)
+    {
+        PackedPosition wanted = new((ushort)offset, wrap);
+        Assert.That(NotificationRule.CrossedPacked(EventSuppression.At(wanted), new PackedPosition(2, Wrap: true), added, 5), Is.True);
+    }
+
+    [Test]
     public void Position_AdvancedAndRetreated_IsTheSame() =>
         Gen.Select(Gen.Int[1, 32768], Gen.UShort, Gen.Bool, Gen.UShort).Sample((size, at, wrap, steps) =>
         {
@@ -85,6 +93,30 @@ public class NotificationTests
                 Assert.Fail($"call at chain {i}");
             }
         }
+    }
+
+    [Test]
+    public void Calls_DisabledBeforeTheDeviceLooks_AreNotNeeded([Values] RingLayout layout, [Values] bool eventIdx)
+    {
+        using RingPair pair = new(layout, 8, Start(layout), eventIdx);
+        GoRound(pair, 1);
+        pair.Device.CallNeeded();
+        pair.Driver.EnableCalls();
+        GoRound(pair, 3);
+        pair.Driver.DisableCalls();
+        Assert.That(pair.Device.CallNeeded(), Is.False);
+    }
+
+    [Test]
+    public void Kicks_DisabledBeforeTheDriverLooks_AreNotNeeded([Values] RingLayout layout, [Values] bool eventIdx)
+    {
+        using RingPair pair = new(layout, 8, Start(layout), eventIdx);
+        GoRound(pair, 1);
+        pair.Driver.KickNeeded();
+        pair.Device.EnableKicks();
+        GoRound(pair, 3);
+        pair.Device.DisableKicks();
+        Assert.That(pair.Driver.KickNeeded(), Is.False);
     }
 
     [Test]
