@@ -16,6 +16,6 @@ public class Nop : IRingObserver
     public void Fenced() { }
     public void Violated(string requirement, int queue, string detail) { }
 }
-public sealed class Auditor(ulong guestCid, VirtioFeatures f, int firstPacket = 1) : Nop { public IReadOnlyList<Finding> Findings => []; public void EndOfSession() { } public void Taint(int q) { } public ulong X => guestCid + (ulong)f + (ulong)firstPacket; }
-public sealed class TraceRecorder : Nop { public int PacketCount => 0; public void Save(string p, IReadOnlyList<Finding> f) { } }
+public sealed class Auditor(ulong guestCid, VirtioFeatures f, int firstPacket = 1) : Nop { private int calls; public IReadOnlyList<Finding> Findings { get; } = []; public void EndOfSession() => calls++; public void Taint(int q) => calls += q; public ulong X => guestCid + (ulong)f + (ulong)firstPacket; }
+public sealed class TraceRecorder : Nop { public int PacketCount { get; private set; } public void Save(string p, IReadOnlyList<Finding> f) => PacketCount = 0; }
 public sealed class ObserverList(params IRingObserver[] x) : Nop { public int X => x.Length; }
