@@ -23,7 +23,10 @@ public enum RingLayout
     Packed,
 }
 
-/// <summary>What both sides of a ring agree on. Addresses are guest-physical; for packed rings the descriptor ring, driver and device event suppression areas.</summary>
+/// <summary>
+/// What both sides of a ring agree on. Addresses are guest-physical; for packed rings the descriptor ring, driver and device
+/// event suppression areas.
+/// </summary>
 /// <param name="Layout">Split or packed.</param>
 /// <param name="Size">Entries; a power of two for split rings, at most 32768.</param>
 /// <param name="DescriptorArea">Descriptor table or ring, aligned to 16.</param>
@@ -63,7 +66,10 @@ public interface IRingObserver
     /// <summary>The device returned a chain.</summary>
     void Used(int queue, UsedChain chain);
 
-    /// <summary>A packet went to the device: first byte of the header to last byte of the payload, as posted. May be shorter than a header or longer than its <c>len</c> says.</summary>
+    /// <summary>
+    /// A packet went to the device: first byte of the header to last byte of the payload, as posted. May be shorter than a
+    /// header or longer than its <c>len</c> says.
+    /// </summary>
     void SentPacket(uint id, ReadOnlySpan<byte> packet);
 
     /// <summary>A packet came from the device: the first <c>used.len</c> bytes of the chain's writable buffers.</summary>

@@ -97,7 +97,8 @@ public readonly record struct EventSuppression(ushort OffWrap, ushort Flags)
     public static EventSuppression Of(EventMode mode) => new(0, (ushort)mode);
 
     /// <summary>Asks for a notification when the descriptor at <paramref name="position"/> is made available or used.</summary>
-    internal static EventSuppression At(PackedPosition position) => new((ushort)(position.Index | (position.Wrap ? 0x8000 : 0)), (ushort)EventMode.Desc);
+    internal static EventSuppression At(PackedPosition position) =>
+        new((ushort)(position.Index | (position.Wrap ? 0x8000 : 0)), (ushort)EventMode.Desc);
 
     internal uint Word => OffWrap | ((uint)Flags << 16);
 

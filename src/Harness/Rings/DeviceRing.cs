@@ -11,7 +11,10 @@ public enum TakeResult
     /// <summary>A well-formed chain.</summary>
     Chain,
 
-    /// <summary>A chain that breaks a driver rule but whose extent is known (bad address, wrong order, bad indirect table): return it with length 0.</summary>
+    /// <summary>
+    /// A chain that breaks a driver rule but whose extent is known (bad address, wrong order, bad indirect table): return it
+    /// with length 0. Its buffers may be incomplete and must not be used.
+    /// </summary>
     BadChain,
 
     /// <summary>The ring itself cannot be followed (index out of range, loop): the queue must stop until it is set up anew.</summary>

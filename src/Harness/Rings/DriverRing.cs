@@ -40,7 +40,11 @@ public abstract class DriverRing
     /// <summary>Makes all posted chains visible to the device (virtio 1.4 section 2.7.13.3: barrier, then idx).</summary>
     public abstract void Publish();
 
-    /// <summary>True when the device asked to be notified of what was published since the last call (section 2.7.10, 2.8.21). Has the required full barrier inside.</summary>
+    /// <summary>
+    /// True when the device asked to be notified of what was published since the last call (sections 2.7.10 and 2.8.21). Has the
+    /// required full barrier inside. With event indices the first answer is yes whatever the index says, because a device that
+    /// starts in the middle of the range had no chance yet to set it.
+    /// </summary>
     public abstract bool KickNeeded();
 
     /// <summary>

@@ -227,7 +227,9 @@ public class IllegalRingTests
         Assert.That(device.TryTake(chain), Is.EqualTo(TakeResult.Chain));
         device.Complete(chain.Id, chain.RingEntries, 0);
         device.PublishUsed();
-        Assert.That(driver.TryTakeUsed(out UsedChain first) && driver.TryTakeUsed(out UsedChain second) && (first.Id, second.Id) == (bad, good), Is.True);
+        Assert.That(driver.TryTakeUsed(out UsedChain first), Is.True);
+        Assert.That(driver.TryTakeUsed(out UsedChain second), Is.True);
+        Assert.That((first.Id, second.Id), Is.EqualTo(((uint)bad, (uint)good)));
     }
 
     [Test]
@@ -368,7 +370,8 @@ public class IllegalRingTests
             Span<byte> at = memory.Slice(setup.DescriptorArea + (ulong)(16 * i), 16);
             ulong address = random.Next(4) == 0 ? (ulong)random.NextInt64() : setup.DescriptorArea + (ulong)(16 * random.Next(64));
             uint length = random.Next(4) == 0 ? (uint)random.NextInt64(1L << 32) : 16u * (uint)random.Next(8);
-            DescriptorFlags flags = (DescriptorFlags)(random.Next(4) == 0 ? random.Next(0x10000) : random.Next(8) | (random.Next(2) << 7) | (random.Next(2) << 15));
+            int plausible = random.Next(8) | (random.Next(2) << 7) | (random.Next(2) << 15);
+            DescriptorFlags flags = (DescriptorFlags)(random.Next(4) == 0 ? random.Next(0x10000) : plausible);
             ushort next = (ushort)random.Next(random.Next(4) == 0 ? 0x10000 : Size + 1);
             if (packed)
             {

@@ -71,16 +71,22 @@ public class RingLayoutTests
         Gen.Select(Gen.UShort, Gen.UInt, Gen.ULong, Gen.Int[0, Size - 1]).Sample((half, word, address, index) =>
         {
             using GuestMemory memory = new([MemoryRegion.Create(Area, 0x1000)]);
-            SplitRingMemory split = new(memory, SplitSetup) { AvailIdx = half, UsedIdx = (ushort)~half, UsedEvent = half, AvailEvent = (ushort)~half };
-            SplitDescriptor descriptor = new(address, word, (DescriptorFlags)half, (ushort)~half);
+            ushort other = (ushort)~half;
+            SplitRingMemory split = new(memory, SplitSetup) { AvailIdx = half, UsedIdx = other, UsedEvent = half, AvailEvent = other };
+            SplitDescriptor descriptor = new(address, word, (DescriptorFlags)half, other);
             split.SetDescriptor(index, descriptor);
             split.SetAvailable(index, half);
             split.SetUsed(index, new UsedElement(word, ~word));
-            bool kept = split.AvailIdx == half && split.UsedIdx == (ushort)~half && split.UsedEvent == half && split.AvailEvent == (ushort)~half
-                && split.GetDescriptor(index) == descriptor && split.GetAvailable(index) == half && split.GetUsed(index) == new UsedElement(word, ~word);
+            bool kept = split.AvailIdx == half && split.UsedIdx == other && split.UsedEvent == half && split.AvailEvent == other
+                && split.GetDescriptor(index) == descriptor && split.GetAvailable(index) == half
+                && split.GetUsed(index) == new UsedElement(word, ~word);
 
-            PackedRingMemory packed = new(memory, PackedSetup) { DriverEvent = new EventSuppression(half, 1), DeviceEvent = new EventSuppression(2, half) };
-            PackedDescriptor packedDescriptor = new(address, word, (ushort)~half, (DescriptorFlags)half);
+            PackedRingMemory packed = new(memory, PackedSetup)
+            {
+                DriverEvent = new EventSuppression(half, 1),
+                DeviceEvent = new EventSuppression(2, half),
+            };
+            PackedDescriptor packedDescriptor = new(address, word, other, (DescriptorFlags)half);
             packed.SetDescriptor(index, packedDescriptor);
             return kept && packed.GetDescriptor(index) == packedDescriptor && packed.GetFlags(index) == (DescriptorFlags)half
                 && packed.DriverEvent == new EventSuppression(half, 1) && packed.DeviceEvent == new EventSuppression(2, half);
