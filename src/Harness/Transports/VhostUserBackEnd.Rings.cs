@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Vsockspec.Interop;
@@ -14,6 +15,9 @@ namespace Vsockspec.Transports;
 public sealed partial class VhostUserBackEnd
 {
     private const uint MaxRingSize = 32768;
+
+    /// <summary>The base of a packed ring at its beginning: both indices 0, both wrap counters set.</summary>
+    private const uint NewPackedRing = 0x8000_8000;
 
     /// <summary>The features that decide how a ring is laid out and used.</summary>
     private const VirtioFeatures RingFeatures =
@@ -242,7 +246,13 @@ public sealed partial class VhostUserBackEnd
         BackEndQueue queue;
         try
         {
-            queue = new BackEndQueue { Index = ring.Index, Ring = createRing(memory, SetupOf(ring, address), ring.Base), Session = this };
+            RingSetup setup = SetupOf(ring, address);
+            if (Packed && ring.Base == 0 && !IsInItsSecondTurn(setup))
+            {
+                ring.Base = NewPackedRing;
+            }
+
+            queue = new BackEndQueue { Index = ring.Index, Ring = createRing(memory, setup, ring.Base), Session = this };
         }
         catch (Exception e) when (e is GuestMemoryException or RingSetupException)
         {
@@ -273,6 +283,17 @@ public sealed partial class VhostUserBackEnd
         {
             StopQueue(ring);
         }
+    }
+
+    /// <summary>
+    /// Base 0 says of a packed ring that it has gone round exactly once: both wrap counters are clear. User-mode Linux says it of every new
+    /// ring. The first descriptor tells: a ring that has gone round was used there, and so has USED set.
+    /// </summary>
+    private bool IsInItsSecondTurn(RingSetup setup)
+    {
+        const ushort Used = 1 << 15;
+        const uint FlagsOffset = 14;
+        return (BinaryPrimitives.ReadUInt16LittleEndian(memory!.Slice(setup.DescriptorArea + FlagsOffset, sizeof(ushort))) & Used) != 0;
     }
 
     private static void Show(BackEndRing ring, BackEndQueue queue)

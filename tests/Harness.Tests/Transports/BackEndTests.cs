@@ -429,6 +429,41 @@ public sealed class BackEndTests
         Assert.That(bench.Stop(0).Number, Is.EqualTo(Start));
     }
 
+    /// <summary>User-mode Linux gives base 0 to every packed ring, which is right only for one that went round exactly once.</summary>
+    [Test]
+    public void Ring_PackedWithBaseZero_BeginsItsFirstTurnUnlessItWasUsed()
+    {
+        using TestQueues queues = new(4);
+        using BackEndBench bench = new();
+        bench.Open();
+        bench.Acknowledge(VhostUserRequest.SetFeatures, Number((ulong)VirtioFeatures.RingPacked));
+        RingSetup ring = queues.Ring(RingLayout.Packed);
+        bench.SetUp(queues, 0, ring, 0, VirtioFeatures.Version1 | VirtioFeatures.RingPacked);
+        bench.Enable(0, true);
+        using EventFd kick = new();
+        PackedDriverRing driver = new(queues.Memory, ring, 0x8000_8000);
+        ulong buffer = queues.Arena.Allocate(16);
+        DeviceChain chain = new();
+        Assert.That(driver.TryPost([RingBuffer.Readable(buffer, 16)], out _), Is.True);
+        driver.Publish();
+        bench.Kick(0, kick);
+        for (int i = 0; i < 4; i++)
+        {
+            BackEndQueue queue = bench.Handler.Queues[0];
+            Assert.That(queue.Ring.TryTake(chain), Is.EqualTo(TakeResult.Chain));
+            queue.Ring.Complete(chain.Id, chain.RingEntries, 0);
+            queue.Ring.PublishUsed();
+            Assert.That(driver.TryTakeUsed(out _), Is.True);
+            Assert.That(driver.TryPost([RingBuffer.Readable(buffer, 16)], out _), Is.True);
+            driver.Publish();
+        }
+
+        Assert.That(bench.Stop(0).Number, Is.Zero);
+        bench.Kick(0, kick);
+        Assert.That(bench.Handler.Queues[0].Ring.TryTake(chain), Is.EqualTo(TakeResult.Chain));
+        Assert.That(bench.Stop(0).Number, Is.EqualTo(0x0000_0001));
+    }
+
     [Test]
     public void Descriptors_OfAStartedRing_AreReplaced()
     {
