@@ -23,6 +23,12 @@ internal sealed record GuestOptions
 
     public ChainShape Shape { get; init; } = ChainShape.OneBuffer;
 
+    /// <summary>Longest wait for anything.</summary>
+    public TimeSpan Deadline { get; init; } = Guest.Patience;
+
+    /// <summary>Asserts what every device must get right; off for a device that is known to be wrong.</summary>
+    public bool Strict { get; init; } = true;
+
     /// <summary>Gives no kick descriptors.</summary>
     public bool Polled { get; init; }
 }
@@ -52,7 +58,7 @@ internal sealed class Guest : IDisposable
     public Guest(string socket, GuestOptions? options = null)
     {
         this.options = options ??= new GuestOptions();
-        FrontEnd = VhostUserFrontEnd.Connect(socket);
+        FrontEnd = VhostUserFrontEnd.Connect(socket, new VhostUserFrontEndOptions { Deadline = options.Deadline });
         memory = new GuestMemory([MemoryRegion.Create(0x10000, 8 << 20), MemoryRegion.Create(0x4000_0000, 96 << 20)]);
         arena = new GuestArena(memory);
         FrontEnd.Negotiate();
@@ -164,7 +170,7 @@ internal sealed class Guest : IDisposable
 
         byte[] bytes = memory.Slice(address, used.Length).ToArray();
         VsockHeader header = VsockHeader.Read(bytes);
-        Assert.That(used.Length, Is.EqualTo(VsockHeader.Size + header.Len), "used length");
+        Assert.That(!options.Strict || used.Length == VsockHeader.Size + header.Len, $"used length {used.Length} of {header}");
         if (options.Buffers > 0)
         {
             Span<RingBuffer> pieces = new RingBuffer[256];
@@ -208,7 +214,7 @@ internal sealed class Guest : IDisposable
                 return;
             }
 
-            if (Stopwatch.GetElapsedTime(start) > Patience)
+            if (Stopwatch.GetElapsedTime(start) > options.Deadline)
             {
                 throw new TimeoutException($"the guest waited in vain for {what}");
             }
@@ -246,7 +252,7 @@ internal sealed class Guest : IDisposable
     {
         while (tx.TryTakeUsed(out UsedChain used))
         {
-            Assert.That(used.Length, Is.Zero, "used length of a tx chain");
+            Assert.That(!options.Strict || used.Length == 0, "used length of a tx chain");
             txFree.Push(txBuffers[(ushort)used.Id]);
             txBuffers.Remove((ushort)used.Id);
         }

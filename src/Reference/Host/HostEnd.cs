@@ -45,6 +45,7 @@ internal readonly record struct ReadResult(ReadState State, uint Count = 0, Seqp
 internal abstract class HostEnd(ScatterSocket socket, RingStorage storage) : IDisposable
 {
     private bool sendingEnded;
+    private bool receivingEnded;
 
     public ScatterSocket Socket { get; } = socket;
 
@@ -108,7 +109,14 @@ internal abstract class HostEnd(ScatterSocket socket, RingStorage storage) : IDi
     }
 
     /// <summary>The guest will receive no more: the host application cannot write any more.</summary>
-    public void EndReceiving() => Socket.ShutDown(receive: true, send: false);
+    public void EndReceiving()
+    {
+        if (!receivingEnded)
+        {
+            receivingEnded = true;
+            Socket.ShutDown(receive: true, send: false);
+        }
+    }
 
     /// <summary>Both directions of the socket are shut: the host application closed it, or each side shut one.</summary>
     public bool IsHungUp

@@ -16,7 +16,7 @@ internal sealed class StreamEnd : HostEnd
         this.pieces = pieces;
 
         // Room for all that a guest may send at once: what the kernel takes need not be copied and kept here.
-        socket.RequestSendBuffer(2 * storage.Bytes);
+        socket.RequestSendBuffer(storage.Bytes);
     }
 
     public override bool IsDrained => Kept.Count == 0;

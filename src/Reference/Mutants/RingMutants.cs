@@ -1,0 +1,238 @@
+using Vsockspec.Rings;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Reference.Mutants;
+
+/// <summary>Virtqueues, virtio 1.4 sections 2.7 and 2.8.</summary>
+internal static class RingMutants
+{
+    public static IEnumerable<Mutant> All =>
+    [
+        On(VsockQueue.Tx, "ring-header-in-one-buffer", "VQ-02", "Ignores packets whose header is cut into pieces.", r => new WholeHeader(r, c => c.Readable)),
+        On(VsockQueue.Rx, "ring-rx-header-in-one-buffer", "VQ-02", "Gives rx buffers back unused whose first piece is shorter than a header.", r => new WholeHeader(r, c => c.Writable)),
+        On(VsockQueue.Tx, "ring-two-buffers-at-most", "VQ-02", "Ignores packets in more than two buffers.", r => new FewBuffers(r)),
+        On(VsockQueue.Tx, "ring-writes-readable-buffers", "VQ-05", "Writes into packets of the guest.", r => new Scribbling(r)),
+        On(VsockQueue.Tx, "ring-writes-descriptors", "VQ-06", "Clears descriptors that it has used (split).", r => new ClearsDescriptors(r)),
+        On(VsockQueue.Tx, "ring-indirect-write-flag", "VQ-08", "Ignores a chain whose indirect descriptor has the WRITE flag.", r => new MindsWriteFlag(r)),
+        On(VsockQueue.Tx, "ring-direct-then-indirect", "VQ-09", "Ignores a chain with direct descriptors before the indirect one.", r => new MindsDirectFirst(r)),
+        OnAll("ring-call-missing", "VQ-12", "Does not notify without EVENT_IDX.", r => new Calling(r, (ring, needed) => needed && ring.Setup.EventIdx)),
+        OnAll("ring-call-although-suppressed", "VQ-13", "Notifies although the guest asked it not to, without EVENT_IDX (split).", r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: false, Layout: RingLayout.Split })),
+        OnAll("ring-event-missing", "VQ-14", "Does not notify with EVENT_IDX, but for the first time.", r => new FirstCallOnly(r)),
+        OnAll("ring-event-ignored", "VQ-15", "Notifies of every batch with EVENT_IDX (split).", r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: true, Layout: RingLayout.Split })),
+        On(VsockQueue.Rx, "ring-used-length-zero", "VQ-16", "Returns filled buffers with length 0.", r => new Measuring(r, _ => 0)),
+        On(VsockQueue.Rx, "ring-used-length-short", "VQ-16", "Forgets the header in the length of what it returns.", r => new Measuring(r, written => written < 44 ? 0 : written - 44)),
+        On(VsockQueue.Rx, "ring-used-length-of-the-buffer", "VS-X-08", "Returns filled buffers with 4 bytes more than it wrote.", r => new Measuring(r, written => written + 4)),
+        On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
+        On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
+        On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
+        On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
+        OnAll("ring-used-flags-junk", "VQ-20", "Sets a reserved bit of the used ring's flags (split).", r => new JunkFlags(r)),
+        On(VsockQueue.Tx, "ring-out-of-order", "FE-12", "Gives back the chains of a batch in reverse although IN_ORDER was accepted.", r => new Reversing(r)),
+        On(VsockQueue.Rx, "ring-packed-list-counted-as-one", "PK-03", "Advances by one for a list of descriptors (packed).", r => new CountsOne(r)),
+        On(VsockQueue.Tx, "ring-packed-write-flag", "PK-05", "Says of packets of the guest that it wrote into them (packed).", r => new PackedMeasuring(r)),
+        OnAll("ring-packed-suppression-ignored", "PK-07", "Notifies although the guest disabled it (packed).", r => new Calling(r, (ring, needed) => needed || ring.Setup.Layout == RingLayout.Packed)),
+    ];
+
+    private static Mutant On(int queue, string id, string breaks, string summary, Func<DeviceRing, DeviceRing> wrap) =>
+        new(id, breaks, summary, p => p with { Ring = (index, ring) => index == queue ? wrap(ring) : ring });
+
+    private static Mutant OnAll(string id, string breaks, string summary, Func<DeviceRing, DeviceRing> wrap) =>
+        new(id, breaks, summary, p => p with { Ring = (_, ring) => wrap(ring) });
+
+    private delegate ReadOnlySpan<RingBuffer> Half(DeviceChain chain);
+
+    private sealed class WholeHeader(DeviceRing inner, Half half) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            return result == TakeResult.Chain && half(chain) is [{ Length: < VsockHeader.Size }, _, ..] ? TakeResult.BadChain : result;
+        }
+    }
+
+    private sealed class FewBuffers(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            return result == TakeResult.Chain && chain.Count > 2 ? TakeResult.BadChain : result;
+        }
+    }
+
+    private sealed class Scribbling(DeviceRing inner) : RingDecorator(inner)
+    {
+        private ulong first;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            first = result == TakeResult.Chain && chain.Readable is [{ Length: > 0 } buffer, ..] ? buffer.Address : ulong.MaxValue;
+            return result;
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (Memory.TrySlice(first, 1, out Span<byte> target))
+            {
+                target[0] ^= 0xff;
+            }
+
+            base.Complete(id, ringEntries, written);
+        }
+    }
+
+    private sealed class ClearsDescriptors(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            Split?.SetDescriptor(id, Split.GetDescriptor(id) with { Length = 0 });
+            base.Complete(id, ringEntries, written);
+        }
+    }
+
+    private sealed class MindsWriteFlag(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            const DescriptorFlags Both = DescriptorFlags.Indirect | DescriptorFlags.Write;
+            TakeResult result = base.TryTake(chain);
+            return result == TakeResult.Chain && Split is not null && (Split.GetDescriptor(chain.Id).Flags & Both) == Both ? TakeResult.BadChain : result;
+        }
+    }
+
+    private sealed class MindsDirectFirst(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            if (result == TakeResult.Chain && Split is not null)
+            {
+                for (SplitDescriptor d = Split.GetDescriptor(chain.Id); d.Is(DescriptorFlags.Next);)
+                {
+                    d = Split.GetDescriptor(d.Next);
+                    if (d.Is(DescriptorFlags.Indirect))
+                    {
+                        return TakeResult.BadChain;
+                    }
+                }
+            }
+
+            return result;
+        }
+    }
+
+    private sealed class Calling(DeviceRing inner, Func<DeviceRing, bool, bool> decide) : RingDecorator(inner)
+    {
+        private bool completed;
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            completed = true;
+            base.Complete(id, ringEntries, written);
+        }
+
+        public override bool CallNeeded()
+        {
+            bool needed = base.CallNeeded();
+            bool any = completed;
+            completed = false;
+            return any && decide(this, needed);
+        }
+    }
+
+    private sealed class FirstCallOnly(DeviceRing inner) : RingDecorator(inner)
+    {
+        private bool called;
+
+        public override bool CallNeeded()
+        {
+            bool needed = base.CallNeeded() && (!Setup.EventIdx || !called);
+            called |= needed;
+            return needed;
+        }
+    }
+
+    private sealed class Measuring(DeviceRing inner, Func<uint, uint> measure) : RingDecorator(inner)
+    {
+        public override void Complete(ushort id, ushort ringEntries, uint written) => base.Complete(id, ringEntries, measure(written));
+    }
+
+    private sealed class PackedMeasuring(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override void Complete(ushort id, ushort ringEntries, uint written) =>
+            base.Complete(id, ringEntries, Setup.Layout == RingLayout.Packed ? 1 : written);
+    }
+
+    private sealed class Leaking(DeviceRing inner) : RingDecorator(inner)
+    {
+        private int chains;
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (++chains % 8 != 0)
+            {
+                base.Complete(id, ringEntries, written);
+            }
+        }
+    }
+
+    private sealed class Doubling(DeviceRing inner) : RingDecorator(inner)
+    {
+        private int chains;
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            base.Complete(id, ringEntries, written);
+            if (++chains % 8 == 0)
+            {
+                base.Complete(id, ringEntries, written);
+            }
+        }
+    }
+
+    private sealed class Sleeping(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override bool EnableKicks()
+        {
+            bool available = base.EnableKicks();
+            base.DisableKicks();
+            return available;
+        }
+    }
+
+    private sealed class JunkFlags(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override void PublishUsed()
+        {
+            if (Split is { } ring)
+            {
+                ring.UsedFlags |= 2;
+            }
+
+            base.PublishUsed();
+        }
+    }
+
+    private sealed class Reversing(DeviceRing inner) : RingDecorator(inner)
+    {
+        private readonly Stack<(ushort Id, ushort Entries, uint Written)> batch = new();
+
+        public override void Complete(ushort id, ushort ringEntries, uint written) => batch.Push((id, ringEntries, written));
+
+        public override void PublishUsed()
+        {
+            while (batch.TryPop(out (ushort Id, ushort Entries, uint Written) chain))
+            {
+                base.Complete(chain.Id, chain.Entries, chain.Written);
+            }
+
+            base.PublishUsed();
+        }
+    }
+
+    private sealed class CountsOne(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override void Complete(ushort id, ushort ringEntries, uint written) =>
+            base.Complete(id, Setup.Layout == RingLayout.Packed ? (ushort)1 : ringEntries, written);
+    }
+}
