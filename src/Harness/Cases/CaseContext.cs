@@ -115,6 +115,18 @@ public sealed class CaseContext : IDisposable
         canary = null;
     }
 
+    /// <summary>Ends the session but keeps its connection, for a device that was reset over it.</summary>
+    public void Detach()
+    {
+        if (driver is not null)
+        {
+            connections.Add((VhostUserFrontEnd)driver.Device);
+            driver.DisposeButDevice();
+            driver = null;
+            canary = null;
+        }
+    }
+
     /// <summary>A control connection on which nothing was said yet, closed with the case.</summary>
     public VhostUserFrontEnd Connect(VhostUserFrontEndOptions? options = null)
     {

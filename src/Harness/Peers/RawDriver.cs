@@ -221,7 +221,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
         return sent;
     }
 
-    /// <summary>Posts a chain as it is; the observer sees no packet.</summary>
+    /// <summary>Posts a chain as it is, legal or not. The observer sees its bytes when all of it is readable memory of this session.</summary>
     public Sent PostChain(params ReadOnlySpan<RingBuffer> buffers)
     {
         RingBuffer[] copy = buffers.ToArray();
@@ -343,8 +343,14 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
 
     public void Dispose()
     {
-        Timeline.Remove(this);
         Device.Dispose();
+        DisposeButDevice();
+    }
+
+    /// <summary>Gives memory and rings back and leaves the connection open; the device must have been reset.</summary>
+    public void DisposeButDevice()
+    {
+        Timeline.Remove(this);
         kickRx?.Dispose();
         kickTx?.Dispose();
         callRx?.Dispose();

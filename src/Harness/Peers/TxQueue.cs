@@ -102,8 +102,21 @@ public sealed class TxQueue
         return Post(pieces.AsSpan(0, count), slot: -1, out sent) && Announce(sent, address, length);
     }
 
-    /// <summary>Posts any chain, legal or not; the observer sees no packet.</summary>
-    public bool TryPost(ReadOnlySpan<RingBuffer> buffers, out Sent sent) => Post(buffers, slot: -1, out sent);
+    /// <summary>Posts any chain, legal or not. The observer sees its bytes when all of it is readable memory of this session.</summary>
+    public bool TryPost(ReadOnlySpan<RingBuffer> buffers, out Sent sent)
+    {
+        if (!Post(buffers, slot: -1, out sent))
+        {
+            return false;
+        }
+
+        if (TryGather(buffers, out byte[]? packet))
+        {
+            observer.SentPacket(sent.Id, packet);
+        }
+
+        return true;
+    }
 
     /// <summary>Makes posted chains visible and kicks if the device asked for it.</summary>
     public void Flush()
@@ -159,6 +172,31 @@ public sealed class TxQueue
 
     /// <summary>The <c>used.len</c> with which the last chain of that id came back.</summary>
     public uint UsedLengthOf(Sent sent) => usedLengthOf[sent.Id];
+
+    private bool TryGather(ReadOnlySpan<RingBuffer> buffers, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out byte[]? packet)
+    {
+        const ulong Limit = 4 << 20;
+        packet = null;
+        ulong length = 0;
+        foreach (RingBuffer buffer in buffers)
+        {
+            length += buffer.Length;
+            if (buffer.DeviceWrites || length > Limit || !memory.Contains(buffer.Address, buffer.Length))
+            {
+                return false;
+            }
+        }
+
+        packet = new byte[length];
+        int at = 0;
+        foreach (RingBuffer buffer in buffers)
+        {
+            memory.Read(buffer.Address, packet.AsSpan(at, (int)buffer.Length));
+            at += (int)buffer.Length;
+        }
+
+        return true;
+    }
 
     private Span<byte> TakeSlot(int length, out int index)
     {
