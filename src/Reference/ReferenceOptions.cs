@@ -74,6 +74,11 @@ public sealed record ReferenceOptions
             return $"--max-connections {MaxConnections}: use 1 to 65536";
         }
 
-        return CloseTimeout <= TimeSpan.Zero || ConnectTimeout <= TimeSpan.Zero ? "timeouts are at least 1 ms" : null;
+        if (CloseTimeout < TimeSpan.FromMilliseconds(1))
+        {
+            return $"--close-timeout-ms {CloseTimeout.TotalMilliseconds}: use 1 or more";
+        }
+
+        return ConnectTimeout < TimeSpan.FromMilliseconds(1) ? $"--connect-timeout-ms {ConnectTimeout.TotalMilliseconds}: use 1 or more" : null;
     }
 }

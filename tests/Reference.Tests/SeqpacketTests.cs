@@ -101,6 +101,8 @@ internal sealed class SeqpacketTests
             }
         }
 
+        flow.SendData(new byte[flow.Free]);
+
         for (int i = 0; i < messages; i++)
         {
             byte[] message = Message(host);

@@ -77,8 +77,6 @@ internal sealed partial class Flows
             case Op.Response when flow.Phase == FlowPhase.Connecting:
                 Answered(flow);
                 break;
-            case Op.Request when !parts.Connections.ResetsOnRepeatedRequest:
-                break;
             case Op.Rw when flow.Phase != FlowPhase.Connecting:
                 ReceiveData(flow, header, packet);
                 break;

@@ -6,7 +6,7 @@ namespace Vsockspec.Reference;
 /// <summary>What a host socket made of data for it.</summary>
 internal enum WriteState
 {
-    /// <summary>The socket has it all.</summary>
+    /// <summary>Nothing waits for the socket.</summary>
     Drained,
 
     /// <summary>Some is kept until the socket has room again.</summary>
@@ -52,7 +52,7 @@ internal abstract class HostEnd(ScatterSocket socket, RingStorage storage) : IDi
     /// <summary>Bytes that the host socket does not have yet.</summary>
     protected ByteRing Kept { get; } = new(storage);
 
-    /// <summary>Nothing is kept for the host socket.</summary>
+    /// <summary>Nothing is kept that the host socket could take; see <see cref="HasPartialMessage"/> for what it could not.</summary>
     public abstract bool IsDrained { get; }
 
     /// <summary>The beginning of a message is kept whose end the guest has not sent.</summary>

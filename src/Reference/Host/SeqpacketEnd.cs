@@ -57,7 +57,7 @@ internal sealed class SeqpacketEnd : HostEnd
         incomplete += (int)length;
         if (!ends)
         {
-            return WriteState.Drained;
+            return IsDrained ? WriteState.Drained : WriteState.Waiting;
         }
 
         complete.Enqueue(new Message(incomplete, endsRecord));

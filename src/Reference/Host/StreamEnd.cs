@@ -45,10 +45,9 @@ internal sealed class StreamEnd : HostEnd
         if (done < length)
         {
             packet.CopyTo(Kept, VsockHeader.Size + done, length - done);
-            return WriteState.Waiting;
         }
 
-        return WriteState.Drained;
+        return IsDrained ? WriteState.Drained : WriteState.Waiting;
     }
 
     /// <summary>Sends collected pieces and keeps what the socket does not take. The window guarantees that there is room for it.</summary>
@@ -75,7 +74,7 @@ internal sealed class StreamEnd : HostEnd
             skip = 0;
         }
 
-        return Kept.Count == 0 ? WriteState.Drained : WriteState.Waiting;
+        return IsDrained ? WriteState.Drained : WriteState.Waiting;
     }
 
     public override WriteState Flush()

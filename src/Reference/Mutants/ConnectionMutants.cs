@@ -32,7 +32,7 @@ internal static class ConnectionMutants
         }),
         new("close-timeout-missing", "VS-X-35", "Waits for ever for the RST that answers its SHUTDOWN.", p => p with { Connections = new Patient() }),
         new("reset-ignored", "VS-X-33", "Keeps a flow that the guest has reset.", p => p with { Connections = new IgnoresReset() }),
-        new("reset-answered", "B-04", "Answers an RST of an unknown flow with RST.", p => p with { Ingress = new AnswersAll() }),
+        new("reset-answered", "VS-X-33", "Answers an RST of an unknown flow with RST.", p => p with { Ingress = new AnswersAll() }),
         new("reset-unknown-flow-silent", "VS-X-33", "Says nothing to packets of a flow that is over.", p => p with { Ingress = new AnswersNothing() }),
         new("reset-after-loss-missing", "VS-X-17", "Closes cleanly although data was lost.", p => p with { Connections = new HidesLoss() }),
         new("tuple-used-once", "VS-X-36", "Refuses a flow with the addresses of one that is over.", p => p with { Connections = new UsesOnce() }),

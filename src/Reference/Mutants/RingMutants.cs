@@ -21,7 +21,7 @@ internal static class RingMutants
         OnAll("ring-event-ignored", "VQ-15", "Notifies of every batch with EVENT_IDX (split).", r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: true, Layout: RingLayout.Split })),
         On(VsockQueue.Rx, "ring-used-length-zero", "VQ-16", "Returns filled buffers with length 0.", r => new Measuring(r, _ => 0)),
         On(VsockQueue.Rx, "ring-used-length-short", "VQ-16", "Forgets the header in the length of what it returns.", r => new Measuring(r, written => written < 44 ? 0 : written - 44)),
-        On(VsockQueue.Rx, "ring-used-length-of-the-buffer", "VS-X-08", "Returns filled buffers with 4 bytes more than it wrote.", r => new Measuring(r, written => written + 4)),
+        On(VsockQueue.Rx, "ring-used-length-long", "VS-X-08", "Returns filled buffers with 4 bytes more than it wrote.", r => new Measuring(r, written => written + 4)),
         On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),

@@ -38,7 +38,4 @@ public class ConnectionRules
 
     /// <summary>An RST from the guest ends the flow.</summary>
     internal virtual bool HonoursReset => true;
-
-    /// <summary>A REQUEST for a flow that exists ends it.</summary>
-    internal virtual bool ResetsOnRepeatedRequest => true;
 }
