@@ -25,6 +25,7 @@ internal static class Application
         root.Add(MergeCommand.Create(bench));
         root.Add(DiffCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
+        root.Add(MutantsCommand.Create(bench));
         root.Add(Verbose);
         return root;
     }

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Vsockspec.Cases;
+using Vsockspec.Reference.Mutants;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Conformance;
@@ -27,6 +28,9 @@ public sealed class CatalogueFixture
             return data.SetCategory(run.Case.Area);
         });
 
+    /// <summary>A mutant of the reference to run instead, by id: to see with a debugger how a case catches it.</summary>
+    private static readonly Mutant? Mutant = Environment.GetEnvironmentVariable("VSOCKSPEC_MUTANT") is { Length: > 0 } id ? MutantCatalogue.Find(id) : null;
+
     [TestCaseSource(nameof(Runs))]
     public void Case(CaseRun run)
     {
@@ -52,7 +56,7 @@ public sealed class CatalogueFixture
     private static ITarget Target() =>
         Environment.GetEnvironmentVariable("VSOCKSPEC_TARGET") is { Length: > 0 } manifest
             ? TargetManifest.Load(manifest).ToTarget()
-            : new ReferenceTarget("reference", () => new());
+            : new ReferenceTarget(Mutant?.Id ?? "reference", Mutant is null ? () => new() : Mutant.Parts);
 
     private sealed class Results : IRunListener
     {

@@ -1,0 +1,98 @@
+using Vsockspec.Cases;
+using Vsockspec.Reference.Mutants;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Conformance.Mutation;
+
+/// <summary>What the suite says of one mutant.</summary>
+/// <param name="Id">See <see cref="Mutant.Id"/>.</param>
+/// <param name="Breaks">The requirement that it breaks.</param>
+/// <param name="KilledBy">Cases, with variant, whose verdict tells it from the reference.</param>
+/// <param name="KilledByOwn">True when a case that judges <paramref name="Breaks"/> is among them.</param>
+public sealed record MutantFate(string Id, string Breaks, string Summary, IReadOnlyList<string> KilledBy, bool KilledByOwn);
+
+/// <summary>
+/// Runs the suite against every mutant of the reference device: the proof that its cases can fail. A mutant first meets the cases that
+/// judge the requirement it breaks, under all variants, then the others, until enough have caught it.
+/// </summary>
+public sealed class KillMatrix(Catalogue catalogue, RequirementRegister register, ulong seed)
+{
+    /// <summary>A mutant that so many cases catch needs no more.</summary>
+    private const int EnoughKills = 12;
+
+    // The reference answers within milliseconds, so what a mutant leaves out is known soon; what must be right under load is the
+    // baseline, which is given all the patience that a target gets.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>Judges one mutant.</summary>
+    /// <param name="ownOnly">Only the cases of the requirement it breaks.</param>
+    public MutantFate Judge(Mutant mutant, bool ownOnly, CancellationToken cancellation)
+    {
+        ILookup<bool, CaseRun> byOwn = catalogue.Runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
+        List<string> killers = [];
+        bool own = Kill(mutant, byOwn[true], int.MaxValue, killers, cancellation);
+        if (!ownOnly && killers.Count < EnoughKills)
+        {
+            IEnumerable<CaseRun> others = byOwn[false].Where(r => !r.Case.Attribute.Slow).DistinctBy(r => r.Case.Id);
+            _ = Kill(mutant, others, EnoughKills - killers.Count, killers, cancellation);
+        }
+
+        return new MutantFate(mutant.Id, mutant.Breaks, mutant.Summary, killers, own);
+    }
+
+    private static bool IsKill(CaseResult result) => result.Verdict is Verdict.Fail or Verdict.NonStrict or Verdict.Inconclusive;
+
+    private bool Kill(Mutant mutant, IEnumerable<CaseRun> runs, int enough, List<string> killers, CancellationToken cancellation)
+    {
+        int before = killers.Count;
+        foreach (CaseRun run in runs)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (killers.Count - before >= enough)
+            {
+                break;
+            }
+
+            RunRequest request = new()
+            {
+                Target = new ReferenceTarget(mutant.Id, mutant.Parts),
+                Runs = [run],
+                Seed = seed,
+                Patience = Patience,
+            };
+            Verdicts results = new();
+            try
+            {
+                new SuiteRunner(register).Run(request, results, cancellation);
+            }
+            catch (TargetException)
+            {
+                // A mutant that does not even complete the first exchange is caught by whichever case comes first.
+                killers.Add(run.FullName);
+                continue;
+            }
+
+            if (results.Last is { } result && IsKill(result))
+            {
+                killers.Add(run.FullName);
+            }
+        }
+
+        return killers.Count > before;
+    }
+
+    private sealed class Verdicts : IRunListener
+    {
+        public CaseResult? Last { get; private set; }
+
+        public void TargetProbed(TargetFacts facts)
+        {
+        }
+
+        public void CaseStarted(CaseRun run)
+        {
+        }
+
+        public void CaseFinished(CaseResult result) => Last = result;
+    }
+}
