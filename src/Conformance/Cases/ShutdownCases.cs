@@ -1,0 +1,264 @@
+using System.Diagnostics;
+using Vsockspec.Cases;
+using Vsockspec.Peers;
+using Vsockspec.Wire;
+using SocketShutdown = System.Net.Sockets.SocketShutdown;
+
+namespace Vsockspec.Conformance.Cases;
+
+/// <summary>SHUTDOWN, RST and what comes after (virtio 1.4 section 5.10.6.5).</summary>
+[Area("shutdown")]
+public static class ShutdownCases
+{
+    // No time is given for the RST that follows an ignored SHUTDOWN; Linux takes 8 s. Slower than this counts as never.
+    private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(30);
+
+    [Case("VSC-0201", "VS-X-31", "B-19", Title = "SHUTDOWN(SEND): the host sees end of file after the data and can still write", Vary = Vary.Layouts)]
+    public static void GuestShutsDownSend_HostReadsToTheEnd_CanStillWrite(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        byte[] data = c.RandomBytes(5000);
+        flow.Write(data);
+        flow.SendShutdown(ShutdownFlags.Send);
+        Exchange.Same(host.ReceiveExactly(5000), data, "guest to host before the half-close");
+        host.ExpectEndOfFile();
+        host.Send(data);
+        Exchange.Same(flow.Read(5000), data, "host to guest after the half-close");
+        c.Fence();
+        flow.ExpectNothingMore("half-close-ends-the-flow", "no RST and no SHUTDOWN: the host has not closed");
+    }
+
+    [Case("VSC-0202", "VS-X-31", "B-20", Title = "SHUTDOWN(RECEIVE): no data comes any more, and the guest can still send")]
+    public static void GuestShutsDownReceive_NoDataComes_CanStillSend(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.SendShutdown(ShutdownFlags.Receive);
+        c.Fence();
+        uint before = flow.RxCnt;
+        _ = host.TrySend(c.RandomBytes(100), out _);
+        c.Fence();
+        CaseContext.Require(flow.RxCnt == before, "data-after-shutdown-receive", "no data for a guest that receives no more", $"{flow.RxCnt - before} bytes");
+        if (!flow.TryTake([], out Packet? packet))
+        {
+            byte[] data = c.RandomBytes(100);
+            flow.Write(data);
+            Exchange.Same(host.ReceiveExactly(100), data, "guest to host after SHUTDOWN(RECEIVE)");
+            return;
+        }
+
+        CaseContext.Require(packet.Op is Op.Shutdown or Op.Rst, "half-close-ignored", "SHUTDOWN or RST at most, as the host's write fails", packet.ToString());
+    }
+
+    [Case("VSC-0203", "VS-X-32", "B-23", Title = "Hints are sticky: SHUTDOWN(RECEIVE) then SHUTDOWN(SEND) is SHUTDOWN of both", Vary = Vary.Layouts)]
+    public static void GuestShutsDown_OneThenTheOther_IsBoth(CaseContext c)
+    {
+        foreach (ShutdownFlags first in (ReadOnlySpan<ShutdownFlags>)[ShutdownFlags.Receive, ShutdownFlags.Send])
+        {
+            (Flow flow, HostConnection host) = c.Open();
+            flow.SendShutdown(first);
+            flow.SendShutdown(ShutdownFlags.Both & ~first);
+            flow.Expect("hints-not-sticky", Op.Rst);
+            host.ExpectClosed("host-not-closed", "the host application sees the end");
+        }
+    }
+
+    [Case("VSC-0204", "VS-X-32", "B-18", Title = "SHUTDOWN without hints takes none back")]
+    public static void GuestShutsDown_ThenNoHints_NothingReopens(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.SendShutdown(ShutdownFlags.Send);
+        flow.SendShutdown(ShutdownFlags.None);
+        host.ExpectEndOfFile();
+        c.Fence();
+        if (flow.TryTake([], out Packet? packet))
+        {
+            c.Record("shutdown.no_flags", Names.Of(packet.Op));
+            return;
+        }
+
+        c.Record("shutdown.no_flags", "ignored");
+        flow.SendShutdown(ShutdownFlags.Receive);
+        flow.Expect("hints-not-sticky", Op.Rst);
+    }
+
+    [Case("VSC-0205", "VS-X-33", Title = "RST ends an established flow: the host application sees the end", Vary = Vary.Layouts)]
+    public static void GuestResets_EstablishedFlow_HostSeesTheEnd(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.Reset();
+        host.ExpectClosed("reset-ignored", "end of file or an error at the host application");
+        c.Fence();
+        flow.ExpectNothingMore("reset-answered", "no answer to RST");
+    }
+
+    [Case("VSC-0206", "VS-X-33", "B-03", Title = "Data after RST does not reach anybody and draws RST")]
+    public static void GuestSends_AfterReset_IsRefused(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.Reset();
+        flow.Send(Op.Rw, c.RandomBytes(10));
+        flow.Expect("no-rst-for-unknown-flow", Op.Rst);
+        host.ExpectClosed("reset-ignored", "end of file or an error at the host application");
+        CaseContext.Require(host.BytesRead == 0, "data-after-reset", "no data after RST", $"{host.BytesRead} bytes");
+    }
+
+    // An answer to RST makes two peers send RST to each other for ever.
+    [Case("VSC-0207", "B-04", Title = "RST of an unknown flow is not answered")]
+    public static void GuestResets_UnknownFlow_IsSilent(CaseContext c)
+    {
+        Flow flow = c.Driver.NewFlow(c.NewHostPort());
+        flow.Reset();
+        c.Fence();
+        flow.ExpectNothingMore("reset-answered", "no answer to RST");
+    }
+
+    [Case("VSC-0208", "VS-X-34", "B-21", Title = "SHUTDOWN of both directions with nothing pending is answered by RST", Vary = Vary.Rings)]
+    public static void GuestShutsDown_NothingPending_IsAnsweredByRst(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.SendShutdown(ShutdownFlags.Both);
+        flow.Expect("no-rst", Op.Rst);
+        host.ExpectEndOfFile();
+        c.Fence();
+        flow.ExpectNothingMore("answer-after-rst", "nothing after RST");
+    }
+
+    // known-bugs C9: SHUTDOWN while data is buffered discarded it.
+    [Case("VSC-0209", "VS-X-34", "B-22", Title = "SHUTDOWN with data that the application has not read loses none of it")]
+    public static void GuestShutsDown_DataUnread_NothingIsLost(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        byte[] data = c.RandomBytes((int)Math.Min(flow.PeerFree, 512 * 1024));
+        flow.Write(data);
+        if (flow.PeerFree > 0)
+        {
+            byte[] more = c.RandomBytes((int)Math.Min(flow.PeerFree, 512 * 1024));
+            flow.Write(more);
+            data = [.. data, .. more];
+        }
+
+        flow.SendShutdown(ShutdownFlags.Both);
+        c.Fence();
+        Exchange.Same(host.ReceiveExactly(data.Length), data, "guest to host, read after the guest's close");
+        host.ExpectEndOfFile();
+        flow.Expect("no-rst", Op.Rst);
+    }
+
+    [Case("VSC-0210", "VS-X-34", "B-26", Title = "When the host application closes, SHUTDOWN covers both directions, and the guest's RST frees the ends", Vary = Vary.Layouts)]
+    public static void HostCloses_GuestResets_EndsAreFree(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        c.Fence();
+        host.Close();
+        ExpectShutdownOfBoth(flow);
+        flow.Reset();
+        c.Fence();
+        flow.ExpectNothingMore("answer-to-rst", "nothing after the guest's RST");
+    }
+
+    // known-bugs C8: a half-close of the host became a close, or was not told at all.
+    [Case("VSC-0211", "VS-X-31", "B-27", Title = "When the host application shuts down writing, SHUTDOWN(SEND) comes and the guest can still send")]
+    public static void HostShutsDownWrite_GuestIsTold_CanStillSend(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        byte[] data = c.RandomBytes(3000);
+        host.Send(data);
+        host.Shutdown(SocketShutdown.Send);
+        Exchange.Same(flow.Read(3000), data, "host to guest before the half-close");
+        Packet shutdown = flow.Expect("half-close-not-told", Op.Shutdown);
+        ShutdownFlags flags = (ShutdownFlags)shutdown.Header.Flags;
+        CaseContext.Require(flags == ShutdownFlags.Send, "half-close-is-close", "SHUTDOWN with SEND (mask 2) alone", shutdown.ToString());
+        flow.Write(data);
+        Exchange.Same(host.ReceiveExactly(3000), data, "guest to host after the host's half-close");
+    }
+
+    [Case("VSC-0212", "VS-X-35", "B-26", Title = "A guest that does not answer the host's SHUTDOWN is reset within the implementation's time", Slow = true)]
+    public static void HostCloses_GuestIsSilent_IsReset(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        host.Close();
+        ExpectShutdownOfBoth(flow);
+        long start = Stopwatch.GetTimestamp();
+        Packet? reset = null;
+        TimeSpan bound = c.Timeline.Patience < TimeSpan.FromSeconds(1) ? c.Timeline.Patience * 3 : CloseBound;
+        bool came = c.Timeline.WaitUntil(bound, () => flow.TryTake([], out reset));
+        CaseContext.Require(came && reset!.Op == Op.Rst, "no-rst-after-timeout", $"RST within {bound.TotalSeconds} s", reset?.ToString() ?? "nothing");
+        c.Record("close.timeout_ms", Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds));
+        Exchange.Echo(c);
+    }
+
+    [Case("VSC-0213", "VS-X-36", "B-29", Title = "After a clean close the same ends connect again, and no byte of the old connection appears", Vary = Vary.Layouts)]
+    public static void Ends_ReusedAfterCleanClose_StartAfresh(CaseContext c)
+    {
+        const int Times = 50;
+        using HostListener listener = c.Listen();
+        uint guestPort = c.Driver.NewGuestPort();
+        for (int i = 0; i < Times; i++)
+        {
+            Flow flow = c.Driver.NewFlow(listener.Port, guestPort: guestPort);
+            _ = flow.Connect();
+            using HostConnection host = listener.Accept();
+            byte[] data = [(byte)i, .. c.RandomBytes(20)];
+            flow.Write(data);
+            host.Send(data);
+            Exchange.Same(flow.Read(21), data, $"host to guest, connection {i}");
+            Exchange.Same(host.ReceiveExactly(21), data, $"guest to host, connection {i}");
+            flow.SendShutdown(ShutdownFlags.Both);
+            flow.Expect("no-rst", Op.Rst);
+        }
+    }
+
+    [Case("VSC-0214", "VS-X-40", Title = "The flags of SHUTDOWN are masks: SEND is 2 and both are 3")]
+    public static void HostEnds_Flags_AreMasks(CaseContext c)
+    {
+        (Flow half, HostConnection halfHost) = c.Open();
+        halfHost.Shutdown(SocketShutdown.Send);
+        Packet first = half.Expect("half-close-not-told", Op.Shutdown);
+        CaseContext.Require(first.Header.Flags is 2 or 3, "flags-not-masks", "flags 2 (SEND)", first.ToString());
+        (Flow full, HostConnection fullHost) = c.Open();
+        c.Fence();
+        fullHost.Close();
+        uint flags = 0;
+        while (flags != 3)
+        {
+            Packet packet = full.Expect("no-shutdown", Op.Shutdown);
+            CaseContext.Require(packet.Header.Flags is 1 or 2 or 3, "flags-not-masks", "flags 1, 2 or 3", packet.ToString());
+            flags |= packet.Header.Flags;
+        }
+    }
+
+    [Case("VSC-0215", "B-24", "B-25", Title = "Data after the guest's own SHUTDOWN(SEND) does no harm", Probe = true)]
+    public static void GuestSends_AfterShutdownSend_DoesNoHarm(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        flow.SendShutdown(ShutdownFlags.Send);
+        flow.Send(Op.Rw, c.RandomBytes(10));
+        c.Fence();
+        bool answered = flow.TryTake([], out Packet? packet);
+        c.Record("shutdown.data_after_send", answered ? Names.Of(packet!.Op) : "ignored");
+        host.Dispose();
+        c.Fence();
+    }
+
+    [Case("VSC-0216", "VS-X-33", Title = "RST instead of RESPONSE fails the host's connection")]
+    public static void HostConnects_GuestResets_ConnectionFails(CaseContext c)
+    {
+        uint port = c.Driver.NewGuestPort();
+        using HostConnection host = c.Host.Connect(port);
+        Flow flow = c.Driver.ExpectRequest(port);
+        flow.Reset();
+        host.ExpectClosed("refusal-ignored", "the host's connection is closed");
+        c.Fence();
+        flow.ExpectNothingMore("answer-to-rst", "nothing after RST");
+    }
+
+    private static void ExpectShutdownOfBoth(Flow flow)
+    {
+        ShutdownFlags flags = ShutdownFlags.None;
+        while (flags != ShutdownFlags.Both)
+        {
+            Packet packet = flow.Expect("no-shutdown", Op.Shutdown);
+            flags |= (ShutdownFlags)packet.Header.Flags;
+        }
+    }
+}
