@@ -117,7 +117,7 @@ internal sealed class CreditTests
 
         flow.SendData([1]);
 
-        flow.Expect(Op.Rst);
+        flow.ExpectAfterUpdates(Op.Rst);
         using Socket again = new GuestFlow(guest, 1025, 80).Connect(listener);
     }
 

@@ -75,6 +75,21 @@ internal sealed class GuestFlow(Guest guest, uint guestPort, uint hostPort, Sock
         return packet;
     }
 
+    /// <summary>The next packet that is no unasked CREDIT_UPDATE; those may come between any two packets.</summary>
+    public GuestPacket ExpectAfterUpdates(Op op)
+    {
+        GuestPacket packet = guest.Next();
+        while (packet.Header.Op == Op.CreditUpdate)
+        {
+            Learn(packet);
+            packet = guest.Next();
+        }
+
+        Assert.That(packet.Header.Op, Is.EqualTo(op), packet.ToString());
+        Learn(packet);
+        return packet;
+    }
+
     /// <summary>Receives so many payload bytes, consuming each at once and telling so when half of the window is gone.</summary>
     public byte[] Receive(int count)
     {
