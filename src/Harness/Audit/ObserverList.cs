@@ -2,7 +2,7 @@ using Vsockspec.Rings;
 
 namespace Vsockspec.Audit;
 
-/// <summary>Tells several observers, in order.</summary>
+/// <summary>Several observers as one, told in the order given.</summary>
 public sealed class ObserverList(params IRingObserver[] observers) : IRingObserver
 {
     public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers)

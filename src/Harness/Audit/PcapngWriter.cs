@@ -1,152 +1,140 @@
 using System.Buffers.Binary;
 using System.Text;
-using Vsockspec.Wire;
 
 namespace Vsockspec.Audit;
 
-/// <summary>
-/// Writes packets as pcapng with LINKTYPE_VSOCK: each behind the 32-byte <c>struct af_vsockmon_hdr</c> of <c>linux/vsockmon.h</c>, which
-/// Wireshark's vsock dissector reads.
-/// </summary>
+/// <summary>Which way a packet went, seen from the side that recorded it.</summary>
+public enum PacketDirection
+{
+    Unknown = 0,
+
+    /// <summary>From the device.</summary>
+    Inbound = 1,
+
+    /// <summary>To the device.</summary>
+    Outbound = 2,
+}
+
+/// <summary>Writes a pcapng file with one interface of link type 271 and times in nanoseconds, which tshark decodes as vsock.</summary>
 public sealed class PcapngWriter : IDisposable
 {
-    public const ushort LinkTypeVsock = 271;
+    private const int MaxCommentBytes = 16 * 1024;
+    private readonly Stream stream;
+    private readonly MemoryStream block = new();
 
-    /// <summary>Bytes of <c>struct af_vsockmon_hdr</c>, its two reserved bytes included.</summary>
-    public const int MonitorHeaderSize = 32;
-
-    private const uint SectionHeaderBlock = 0x0A0D0D0A;
-    private const uint InterfaceBlock = 1;
-    private const uint EnhancedPacketBlock = 6;
-    private const ushort OptionComment = 1;
-    private const ushort OptionUserApplication = 4;
-    private const ushort OptionTimestampResolution = 9;
-    private const ushort OptionPacketFlags = 2;
-    private readonly Stream output;
-    private readonly MemoryStream body = new();
-
-    /// <summary>Writes the section and interface headers. The stream stays the caller's.</summary>
-    public PcapngWriter(Stream output, string? comment = null)
+    /// <summary>Writes the section header and the interface.</summary>
+    /// <param name="stream">Stays the caller's.</param>
+    /// <param name="comments">About the whole file.</param>
+    public PcapngWriter(Stream stream, string application, params IEnumerable<string> comments)
     {
-        this.output = output;
-        WriteNumber(0x1A2B3C4D);
-        WriteShorts(1, 0);
-        WriteNumber(ulong.MaxValue);
-        WriteOption(OptionUserApplication, Encoding.UTF8.GetBytes("vsockspec"));
-        if (comment is not null)
+        this.stream = stream;
+        UInt32(PcapngFormat.ByteOrderMagic);
+        UInt16(1);
+        UInt16(0);
+        UInt32(uint.MaxValue);
+        UInt32(uint.MaxValue);
+        foreach (string comment in comments)
         {
-            WriteOption(OptionComment, Encoding.UTF8.GetBytes(comment));
+            Option(PcapngFormat.Comment, Text(comment));
         }
 
-        EndBlock(SectionHeaderBlock, hasOptions: true);
-        WriteShorts(LinkTypeVsock, 0);
-        WriteNumber(0u);
-        WriteOption(OptionTimestampResolution, [9]);
-        EndBlock(InterfaceBlock, hasOptions: true);
+        Option(PcapngFormat.UserApplication, Text(application));
+        EndOptions();
+        Flush(PcapngFormat.SectionHeader);
+
+        UInt16(VsockMonHeader.LinkType);
+        UInt16(0);
+        UInt32(0);
+        Option(PcapngFormat.InterfaceName, "vsock"u8);
+        Option(PcapngFormat.TimestampResolution, [9]);
+        EndOptions();
+        Flush(PcapngFormat.InterfaceDescription);
     }
 
-    /// <summary>Writes one packet. A packet too short for a virtio header is written with what there is and no addresses.</summary>
+    /// <summary>Writes one packet.</summary>
+    /// <param name="unixNanoseconds">When.</param>
+    /// <param name="packet">Virtio header and payload, possibly cut short.</param>
     /// <param name="originalLength">Bytes of the packet before it was cut.</param>
-    public void Write(DateTime time, bool fromDevice, ReadOnlySpan<byte> packet, int originalLength, string? comment)
+    /// <param name="comments">About this packet.</param>
+    public void Write(
+        long unixNanoseconds, PacketDirection direction, ReadOnlySpan<byte> packet, uint originalLength, params IEnumerable<string> comments)
     {
-        ulong nanoseconds = (ulong)(time - DateTime.UnixEpoch).Ticks * 100;
-        WriteNumber(0u);
-        WriteNumber((uint)(nanoseconds >> 32));
-        WriteNumber((uint)nanoseconds);
-        WriteNumber((uint)(packet.Length + MonitorHeaderSize));
-        WriteNumber((uint)(originalLength + MonitorHeaderSize));
-        Span<byte> monitor = stackalloc byte[MonitorHeaderSize];
-        EncodeMonitorHeader(packet, monitor);
-        body.Write(monitor);
-        body.Write(packet);
+        UInt32(0);
+        UInt32((uint)((ulong)unixNanoseconds >> 32));
+        UInt32((uint)unixNanoseconds);
+        UInt32((uint)(VsockMonHeader.Size + packet.Length));
+        UInt32(VsockMonHeader.Size + originalLength);
+        Span<byte> monitor = stackalloc byte[VsockMonHeader.Size];
+        VsockMonHeader.Of(packet).Write(monitor);
+        block.Write(monitor);
+        block.Write(packet);
         Pad();
+        foreach (string comment in comments)
+        {
+            Option(PcapngFormat.Comment, Text(comment));
+        }
+
         Span<byte> flags = stackalloc byte[4];
-        BinaryPrimitives.WriteUInt32LittleEndian(flags, fromDevice ? 1u : 2u);
-        WriteOption(OptionPacketFlags, flags);
-        if (comment is not null)
-        {
-            WriteOption(OptionComment, Encoding.UTF8.GetBytes(comment));
-        }
-
-        EndBlock(EnhancedPacketBlock, hasOptions: true);
+        BinaryPrimitives.WriteUInt32LittleEndian(flags, (uint)direction);
+        Option(PcapngFormat.PacketFlags, flags);
+        EndOptions();
+        Flush(PcapngFormat.EnhancedPacket);
     }
 
-    public void Dispose() => body.Dispose();
+    public void Dispose() => block.Dispose();
 
-    /// <summary>The vsockmon header that stands before a virtio packet.</summary>
-    public static void EncodeMonitorHeader(ReadOnlySpan<byte> packet, Span<byte> monitor)
+    private static byte[] Text(string text)
     {
-        monitor[..MonitorHeaderSize].Clear();
-        if (packet.Length < VsockHeader.Size)
-        {
-            return;
-        }
-
-        VsockHeader header = VsockHeader.Read(packet);
-        BinaryPrimitives.WriteUInt64LittleEndian(monitor, header.SrcCid);
-        BinaryPrimitives.WriteUInt64LittleEndian(monitor[8..], header.DstCid);
-        BinaryPrimitives.WriteUInt32LittleEndian(monitor[16..], header.SrcPort);
-        BinaryPrimitives.WriteUInt32LittleEndian(monitor[20..], header.DstPort);
-        BinaryPrimitives.WriteUInt16LittleEndian(monitor[24..], MonitorOp(header.Op));
-        const ushort TransportVirtio = 2;
-        BinaryPrimitives.WriteUInt16LittleEndian(monitor[26..], TransportVirtio);
-        BinaryPrimitives.WriteUInt16LittleEndian(monitor[28..], VsockHeader.Size);
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+        return bytes.Length <= MaxCommentBytes ? bytes : bytes[..MaxCommentBytes];
     }
 
-    private static ushort MonitorOp(Op op) => op switch
+    private void Option(ushort code, ReadOnlySpan<byte> value)
     {
-        Op.Request or Op.Response => 1,
-        Op.Rst or Op.Shutdown => 2,
-        Op.CreditUpdate or Op.CreditRequest => 3,
-        Op.Rw => 4,
-        _ => 0,
-    };
-
-    private void WriteOption(ushort code, ReadOnlySpan<byte> value)
-    {
-        WriteShorts(code, (ushort)value.Length);
-        body.Write(value);
+        UInt16(code);
+        UInt16((ushort)value.Length);
+        block.Write(value);
         Pad();
     }
 
-    private void EndBlock(uint type, bool hasOptions)
+    private void EndOptions()
     {
-        if (hasOptions)
-        {
-            WriteNumber(0u);
-        }
-
-        const int Frame = 12;
-        Span<byte> word = stackalloc byte[8];
-        uint total = (uint)body.Length + Frame;
-        BinaryPrimitives.WriteUInt32LittleEndian(word, type);
-        BinaryPrimitives.WriteUInt32LittleEndian(word[4..], total);
-        output.Write(word);
-        output.Write(body.GetBuffer().AsSpan(0, (int)body.Length));
-        output.Write(word[4..]);
-        body.SetLength(0);
+        UInt16(PcapngFormat.EndOfOptions);
+        UInt16(0);
     }
 
     private void Pad()
     {
-        while (body.Length % 4 != 0)
+        while (block.Length % 4 != 0)
         {
-            body.WriteByte(0);
+            block.WriteByte(0);
         }
     }
 
-    private void WriteShorts(ushort first, ushort second) => WriteNumber(first | ((uint)second << 16));
+    private void Flush(uint type)
+    {
+        Span<byte> number = stackalloc byte[4];
+        uint length = (uint)block.Length + PcapngFormat.BlockFrame;
+        BinaryPrimitives.WriteUInt32LittleEndian(number, type);
+        stream.Write(number);
+        BinaryPrimitives.WriteUInt32LittleEndian(number, length);
+        stream.Write(number);
+        stream.Write(block.GetBuffer().AsSpan(0, (int)block.Length));
+        stream.Write(number);
+        block.SetLength(0);
+    }
 
-    private void WriteNumber(uint value)
+    private void UInt16(ushort value)
+    {
+        Span<byte> bytes = stackalloc byte[2];
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, value);
+        block.Write(bytes);
+    }
+
+    private void UInt32(uint value)
     {
         Span<byte> bytes = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
-        body.Write(bytes);
-    }
-
-    private void WriteNumber(ulong value)
-    {
-        WriteNumber((uint)value);
-        WriteNumber((uint)(value >> 32));
+        block.Write(bytes);
     }
 }

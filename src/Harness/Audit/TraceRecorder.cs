@@ -1,33 +1,74 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
 using Vsockspec.Rings;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Audit;
 
 /// <summary>
-/// Keeps the packets of a case for its trace: both directions, in the order in which the driver's side saw them, payloads cut to a
-/// snap length and the whole bounded, so that a flood costs no more than a megabyte or two.
+/// Keeps the packets of a case, up to a limit, and writes them to a file that tshark decodes. Packets are numbered from 1 in the order
+/// in which the driver sent or saw them, the frame numbers of the file. One thread.
 /// </summary>
 public sealed class TraceRecorder : IRingObserver
 {
-    /// <summary>Bytes kept of a packet, header included.</summary>
-    public const int SnapLength = 300;
+    /// <summary>Bytes of a packet that are kept: a header and 64 KiB.</summary>
+    public const int DefaultSnapLength = VsockHeader.Size + (64 * 1024);
 
-    private const int MaxBytes = 2 << 20;
-    private readonly DateTime startedAt = DateTime.UtcNow;
+    /// <summary>Bytes of a case that are kept.</summary>
+    public const int DefaultCapacity = 16 << 20;
+
+    private const int EntrySize = 8 + 4 + 4 + 1;
+    private const int FirstBuffer = 4096;
+    private readonly int snapLength;
+    private readonly int capacity;
+    private readonly long startedAt = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick;
     private readonly long startedTicks = Stopwatch.GetTimestamp();
-    private readonly List<Kept> kept = [];
-    private byte[] bytes = new byte[4096];
-    private int length;
+    private byte[] entries = new byte[FirstBuffer];
+    private int used;
+    private bool full;
+
+    public TraceRecorder(int snapLength = DefaultSnapLength, int capacity = DefaultCapacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(snapLength, VsockHeader.Size);
+        this.snapLength = snapLength;
+        this.capacity = capacity;
+    }
 
     /// <summary>Packets seen, kept or not.</summary>
     public int PacketCount { get; private set; }
 
-    /// <summary>Packets left out because the trace was full.</summary>
-    public int Dropped { get; private set; }
+    /// <summary>Packets kept, the first ones.</summary>
+    public int KeptCount { get; private set; }
 
-    public void SentPacket(uint id, ReadOnlySpan<byte> packet) => Keep(packet, fromDevice: false);
+    /// <summary>Writes the trace; each finding is a comment of its packet.</summary>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path, IReadOnlyList<Finding> findings)
+    {
+        using FileStream file = File.Create(path);
+        Write(file, findings);
+    }
 
-    public void ReceivedPacket(uint id, ReadOnlySpan<byte> packet) => Keep(packet, fromDevice: true);
+    /// <inheritdoc cref="Save"/>
+    public void Write(Stream stream, IReadOnlyList<Finding> findings)
+    {
+        ILookup<int, string> comments = findings.ToLookup(f => f.Packet >= 1 && f.Packet <= KeptCount ? f.Packet : 0, Describe);
+        string[] missing = KeptCount < PacketCount ? [$"{PacketCount - KeptCount} later packets of {PacketCount} were not kept"] : [];
+        using PcapngWriter writer = new(stream, "vsockspec", [.. missing, .. comments[0]]);
+        ReadOnlySpan<byte> rest = entries.AsSpan(0, used);
+        for (int number = 1; number <= KeptCount; number++)
+        {
+            long time = BinaryPrimitives.ReadInt64LittleEndian(rest);
+            int kept = BinaryPrimitives.ReadInt32LittleEndian(rest[8..]);
+            uint original = BinaryPrimitives.ReadUInt32LittleEndian(rest[12..]);
+            PacketDirection direction = (PacketDirection)rest[16];
+            writer.Write(time, direction, rest.Slice(EntrySize, kept), original, comments[number]);
+            rest = rest[(EntrySize + kept)..];
+        }
+    }
+
+    public void SentPacket(uint id, ReadOnlySpan<byte> packet) => Record(PacketDirection.Outbound, packet);
+
+    public void ReceivedPacket(uint id, ReadOnlySpan<byte> packet) => Record(PacketDirection.Inbound, packet);
 
     public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers)
     {
@@ -57,42 +98,36 @@ public sealed class TraceRecorder : IRingObserver
     {
     }
 
-    /// <summary>Writes the trace as pcapng; findings become comments of their packets.</summary>
-    public void Save(string path, IReadOnlyList<Finding> findings)
-    {
-        using FileStream file = File.Create(path);
-        using PcapngWriter writer = new(file, Dropped > 0 ? $"{Dropped} later packets are left out: the trace was full" : null);
-        foreach (Kept packet in kept)
-        {
-            string? comment = findings.Count == 0 ? null : string.Join("; ", findings.Where(f => f.Packet == packet.Number).Select(f => $"{f.Requirement}: {f.Detail}"));
-            writer.Write(
-                startedAt + Stopwatch.GetElapsedTime(startedTicks, packet.Ticks),
-                packet.FromDevice,
-                bytes.AsSpan(packet.Start, packet.Length),
-                packet.OriginalLength,
-                string.IsNullOrEmpty(comment) ? null : comment);
-        }
-    }
+    private static string Describe(Finding finding) =>
+        $"{(finding.Severity == FindingSeverity.Violation ? "violates" : "note on")} {finding.Requirement}: {finding.Detail}";
 
-    private void Keep(ReadOnlySpan<byte> packet, bool fromDevice)
+    private void Record(PacketDirection direction, ReadOnlySpan<byte> packet)
     {
-        PacketCount++;
-        int take = Math.Min(packet.Length, SnapLength);
-        if (length + take > MaxBytes)
+        if (packet.IsEmpty)
         {
-            Dropped++;
             return;
         }
 
-        if (length + take > bytes.Length)
+        PacketCount++;
+        int kept = Math.Min(packet.Length, snapLength);
+        full |= (long)used + EntrySize + kept > capacity;
+        if (full)
         {
-            Array.Resize(ref bytes, Math.Max(bytes.Length * 2, length + take));
+            return;
         }
 
-        packet[..take].CopyTo(bytes.AsSpan(length));
-        kept.Add(new Kept(PacketCount, Stopwatch.GetTimestamp(), fromDevice, length, take, packet.Length));
-        length += take;
-    }
+        while (entries.Length - used < EntrySize + kept)
+        {
+            Array.Resize(ref entries, entries.Length * 2);
+        }
 
-    private readonly record struct Kept(int Number, long Ticks, bool FromDevice, int Start, int Length, int OriginalLength);
+        Span<byte> entry = entries.AsSpan(used);
+        BinaryPrimitives.WriteInt64LittleEndian(entry, startedAt + (long)Stopwatch.GetElapsedTime(startedTicks).TotalNanoseconds);
+        BinaryPrimitives.WriteInt32LittleEndian(entry[8..], kept);
+        BinaryPrimitives.WriteInt32LittleEndian(entry[12..], packet.Length);
+        entry[16] = (byte)direction;
+        packet[..kept].CopyTo(entry[EntrySize..]);
+        used += EntrySize + kept;
+        KeptCount++;
+    }
 }
