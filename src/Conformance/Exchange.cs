@@ -36,6 +36,23 @@ internal static class Exchange
         Same(flow.Read(Bytes), data, "host to guest");
     }
 
+    /// <summary>Sends until the device gives no more credit, the host application not reading; returns what was sent.</summary>
+    public static byte[] FillWindow(CaseContext c, Flow flow)
+    {
+        // A host socket of any size fills before this; what it took counts as received and gives credit again.
+        const int Limit = 16 << 20;
+        List<byte> sent = [];
+        while (flow.PeerFree > 0 && sent.Count < Limit)
+        {
+            byte[] piece = c.RandomBytes((int)Math.Min(flow.PeerFree, 32 * 1024));
+            flow.Send(Op.Rw, piece);
+            sent.AddRange(piece);
+            c.Fence();
+        }
+
+        return [.. sent];
+    }
+
     /// <summary>Fails the case unless the bytes are those that were sent.</summary>
     public static void Same(ReadOnlySpan<byte> seen, ReadOnlySpan<byte> sent, string direction)
     {

@@ -138,19 +138,10 @@ public static class CreditCases
     public static void Window_FilledWhileAppSleeps_NothingIsLost(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
-        List<byte> sent = [];
-        for (int total = 0; flow.PeerFree > 0 && total < Plenty * 4;)
-        {
-            byte[] piece = c.RandomBytes((int)Math.Min(flow.PeerFree, 16384));
-            flow.Send(Op.Rw, piece);
-            sent.AddRange(piece);
-            total += piece.Length;
-            c.Fence();
-        }
-
+        byte[] sent = Exchange.FillWindow(c, flow);
         flow.ExpectNothingMore("window-not-honoured", "the flow lives with its window full");
-        CaseContext.Require(flow.PeerFwdCnt <= sent.Count, "fwd-cnt-too-high", $"at most {sent.Count}", $"{flow.PeerFwdCnt}");
-        Exchange.Same(host.ReceiveExactly(sent.Count), sent.ToArray(), "guest to host after the window was full");
+        CaseContext.Require(flow.PeerFwdCnt <= sent.Length, "fwd-cnt-too-high", $"at most {sent.Length}", $"{flow.PeerFwdCnt}");
+        Exchange.Same(host.ReceiveExactly(sent.Length), sent, "guest to host after the window was full");
         ExpectTrueClaims(flow);
         Close(c, flow, host);
     }
@@ -179,12 +170,12 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    [Case("VSC-0411", "VS-X-20", Title = "buf_alloc is the whole buffer and does not shrink while data is queued")]
+    [Case("VSC-0411", "VS-X-20", "VS-CRED-DEV-2", Title = "buf_alloc is the whole buffer and does not shrink while data is queued")]
     public static void BufAlloc_WhileDataIsQueued_StaysTheSame(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
         uint before = flow.PeerBufAlloc;
-        flow.Write(c.RandomBytes((int)Math.Min(before, 200_000)));
+        _ = Exchange.FillWindow(c, flow);
         flow.Send(Op.CreditRequest);
         Packet update = flow.Expect("no-credit-update", Op.CreditUpdate);
         CaseContext.Require(update.Header.BufAlloc >= before, "buf-alloc-shrinks", $"buf_alloc {before}, the whole buffer", $"{update.Header.BufAlloc}");

@@ -35,7 +35,7 @@ public static class FeatureCases
     public static void Request_SeqpacketNotAccepted_IsRefused(CaseContext c)
     {
         RawDriver driver = c.Start(o => o with { Features = o.Features & ~VirtioFeatures.DeviceType });
-        using HostListener listener = c.Listen();
+        using HostListener listener = c.Listen(SocketType.Seqpacket);
         Flow flow = driver.NewFlow(listener.Port, SocketType.Seqpacket);
         flow.Send(Op.Request);
         flow.Expect("seqpacket-not-refused", Op.Rst);

@@ -139,7 +139,7 @@ public static class SeqpacketCases
         c.Record("seqpacket.message_beyond_window", $"{flow.RxCnt} of 5000 bytes sent at first");
     }
 
-    [Case("VSC-0609", "VS-X-18", "VS-X-43", Title = "A seqpacket REQUEST to a listening host draws RESPONSE of its type", Needs = VirtioFeatures.Seqpacket)]
+    [Case("VSC-0609", "VS-X-18", "VS-X-16", Title = "A seqpacket REQUEST to a listening host draws RESPONSE of its type", Needs = VirtioFeatures.Seqpacket)]
     public static void Request_Seqpacket_IsAnsweredInKind(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open(SocketType.Seqpacket);

@@ -103,7 +103,7 @@ public static class ShutdownCases
     }
 
     // An answer to RST makes two peers send RST to each other for ever.
-    [Case("VSC-0207", "B-04", Title = "RST of an unknown flow is not answered")]
+    [Case("VSC-0207", "VS-X-33", "B-04", Title = "RST of an unknown flow is not answered")]
     public static void GuestResets_UnknownFlow_IsSilent(CaseContext c)
     {
         Flow flow = c.Driver.NewFlow(c.NewHostPort());
@@ -128,15 +128,7 @@ public static class ShutdownCases
     public static void GuestShutsDown_DataUnread_NothingIsLost(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
-        byte[] data = c.RandomBytes((int)Math.Min(flow.PeerFree, 512 * 1024));
-        flow.Write(data);
-        if (flow.PeerFree > 0)
-        {
-            byte[] more = c.RandomBytes((int)Math.Min(flow.PeerFree, 512 * 1024));
-            flow.Write(more);
-            data = [.. data, .. more];
-        }
-
+        byte[] data = Exchange.FillWindow(c, flow);
         flow.SendShutdown(ShutdownFlags.Both);
         c.Fence();
         Exchange.Same(host.ReceiveExactly(data.Length), data, "guest to host, read after the guest's close");

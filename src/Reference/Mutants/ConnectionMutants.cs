@@ -34,7 +34,6 @@ internal static class ConnectionMutants
         new("reset-ignored", "VS-X-33", "Keeps a flow that the guest has reset.", p => p with { Connections = new IgnoresReset() }),
         new("reset-answered", "VS-X-33", "Answers an RST of an unknown flow with RST.", p => p with { Ingress = new AnswersAll() }),
         new("reset-unknown-flow-silent", "VS-X-33", "Says nothing to packets of a flow that is over.", p => p with { Ingress = new AnswersNothing() }),
-        new("reset-after-loss-missing", "VS-X-17", "Closes cleanly although data was lost.", p => p with { Connections = new HidesLoss() }),
         new("tuple-used-once", "VS-X-36", "Refuses a flow with the addresses of one that is over.", p => p with { Connections = new UsesOnce() }),
         new("reset-of-device-keeps-flows", "RS-03", "Keeps its flows over a reset.", p => p with { Connections = new KeepsFlows() }),
     ];
@@ -114,11 +113,6 @@ internal static class ConnectionMutants
     private sealed class AnswersNothing : IngressRules
     {
         internal override bool AnswersUnknownFlow(in VsockHeader header) => false;
-    }
-
-    private sealed class HidesLoss : ConnectionRules
-    {
-        internal override bool ResetsAfterLoss => false;
     }
 
     private sealed class UsesOnce : ConnectionRules

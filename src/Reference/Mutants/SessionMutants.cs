@@ -19,7 +19,7 @@ internal static class SessionMutants
         With("session-stopped-ring-goes-on", "RS-02", "Goes on processing a ring after GET_VRING_BASE.", new NeverStops()),
         With("session-ignores-mmap-offset", "VU-11", "Maps every region from the start of its file.", new IgnoresOffset()),
         With("session-ring-address-as-guest-address", "VU-12", "Takes the addresses of rings for guest-physical ones.", new GuestAddresses()),
-        With("session-config-beyond-its-end", "VU-14", "Answers any GET_CONFIG, with zeros behind the end.", new EndlessConfig()),
+        With("session-config-cut-at-its-end", "VU-14", "Answers a GET_CONFIG that goes beyond the end with the bytes that are there, fewer than asked for.", new CutConfig()),
         With("session-config-writable", "VU-15", "Accepts a write of the configuration.", new WritableConfig()),
         With("session-acknowledges-nothing", "VU-18", "Does not acknowledge requests that ask for it.", new AcknowledgesNothing()),
         With("session-refuses-quietly", "VU-18", "Acknowledges everything as done.", new AlwaysFine()),
@@ -91,13 +91,12 @@ internal static class SessionMutants
         }
     }
 
-    private sealed class EndlessConfig : BackEndRules
+    private sealed class CutConfig : BackEndRules
     {
         public override byte[] ConfigReply(VhostUserConfigAccess access, ReadOnlySpan<byte> config)
         {
-            byte[] longer = new byte[256];
-            config.CopyTo(longer);
-            return base.ConfigReply(access, longer);
+            uint there = access.Offset < (uint)config.Length ? (uint)config.Length - access.Offset : 0;
+            return there == 0 || access.Length <= there ? base.ConfigReply(access, config) : base.ConfigReply(access with { Length = there }, config);
         }
     }
 
