@@ -26,6 +26,7 @@ internal static class Application
         root.Add(DiffCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
         root.Add(MutantsCommand.Create(bench));
+        root.Add(PerfCommand.Create(bench));
         root.Add(Verbose);
         return root;
     }
