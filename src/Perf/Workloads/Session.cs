@@ -29,6 +29,7 @@ internal sealed class Session : IPacketSink, IDisposable
             Features = VirtioFeatures.Version1 | ((VirtioFeatures.Stream | extra) & device.OfferedFeatures),
             QueueSize = 256,
             RxBufferSize = VsockHeader.Size + (64 * 1024),
+            RxBuffers = 24,
         };
         auditor = new Auditor(target.GuestCid, options.Features);
         Driver = new RawDriver(device, timeline, options, auditor, target.GuestCid, seed: 1);
