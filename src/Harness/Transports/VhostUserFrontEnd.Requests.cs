@@ -273,9 +273,14 @@ public sealed partial class VhostUserFrontEnd
 
     private void Require(VhostUserProtocolFeatures feature, VhostUserRequest request)
     {
-        if (!options.Force && !Has(feature))
+        if (options.Force || Has(feature))
         {
-            throw new InvalidOperationException($"{VhostUserRequests.Name(request)} needs protocol feature {feature} to be negotiated; set Force to send it all the same");
+            return;
         }
+
+        // A back end may offer on one connection what it does not offer on the next: then it is not ours to be at fault.
+        throw OfferedProtocolFeatures.HasFlag(feature)
+            ? new InvalidOperationException($"{VhostUserRequests.Name(request)} needs protocol feature {feature} to be negotiated; set Force to send it all the same")
+            : new TransportException(TransportFault.Refused, $"{VhostUserRequests.Name(request)} needs protocol feature {feature}, which the back end does not offer on this connection");
     }
 }
