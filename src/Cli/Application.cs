@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Vsockspec.Audit;
 using Vsockspec.Cli.Commands;
 using Vsockspec.Results;
 using Vsockspec.Targets;
@@ -24,6 +25,7 @@ internal static class Application
         root.Add(ReportCommand.Create(bench));
         root.Add(MergeCommand.Create(bench));
         root.Add(DiffCommand.Create(bench));
+        root.Add(AuditCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
         root.Add(MutantsCommand.Create(bench));
         root.Add(PerfCommand.Create(bench));
@@ -54,7 +56,7 @@ internal static class Application
         {
             return e switch
             {
-                UsageException or DataFileException or BundleException or TargetException { IsManifestError: true } => Fail(bench, ExitCodes.Usage, e.Message),
+                UsageException or DataFileException or BundleException or CaptureException or TargetException { IsManifestError: true } => Fail(bench, ExitCodes.Usage, e.Message),
                 TargetException => Fail(bench, ExitCodes.TargetFailed, e.Message),
                 _ => Fail(bench, ExitCodes.Harness, $"{e.Message} (an error of vsockspec itself: run again with --verbose and report it)"),
             };

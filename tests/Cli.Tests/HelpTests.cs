@@ -14,6 +14,7 @@ public sealed class HelpTests
     [TestCase("merge")]
     [TestCase("diff")]
     [TestCase("doctor")]
+    [TestCase("audit")]
     public void Help_OfEveryCommand_IsAsApproved(string command)
     {
         using Terminal terminal = new();

@@ -187,7 +187,7 @@ public sealed class Auditor : IRingObserver
 
         VsockHeader header = VsockHeader.Read(packet);
         ulong room = (ulong)(packet.Length - VsockHeader.Size);
-        bool sound = headers.Judge(header, room, oddities.Types, this.packet);
+        bool sound = headers.Judge(header, room, "", oddities.Types, this.packet);
         sound &= JudgeAddresses(header);
         sound &= JudgeType(header);
         if (header.Len < room && (features & VirtioFeatures.InOrder) == 0 && log.IsNews("long-used-len"))
@@ -246,7 +246,7 @@ public sealed class Auditor : IRingObserver
     {
         bool srcIsEcho = oddities.SentTo(header.SrcCid);
         bool dstIsEcho = oddities.SentFrom(header.DstCid);
-        headers.JudgeUpperHalves(header, srcIsEcho, dstIsEcho, packet);
+        headers.JudgeUpperHalves(header, "", srcIsEcho, dstIsEcho, packet);
         if (header.DstCid != guestCid && header.DstCid <= uint.MaxValue && !dstIsEcho)
         {
             log.Violation("VS-X-13", packet, $"{Names.Of(header.Op)} has dst_cid {header.DstCid}; the guest is {guestCid}");

@@ -95,8 +95,11 @@ public sealed class CaptureAudit
         packets++;
         _ = guests.Add(key.GuestCid);
         now = packet.UnixNanoseconds ?? now;
-        bool sound = headers.Judge(header, packet.OriginalLength - (uint)headerLength, header.Op == Op.Rst, packet.Number);
-        headers.JudgeUpperHalves(header, header.Op == Op.Rst, header.Op == Op.Rst, packet.Number);
+
+        // An RST may repeat what it answers.
+        bool answers = header.Op == Op.Rst;
+        bool sound = headers.Judge(header, packet.OriginalLength - (uint)headerLength, Owner(fromHost), answers, packet.Number);
+        headers.JudgeUpperHalves(header, Owner(fromHost), answers, answers, packet.Number);
         SettleDoubts(packets);
         if (FlowOf(key) is not { } flow)
         {
@@ -302,10 +305,12 @@ public sealed class CaptureAudit
     private void Violation(string requirement, Turn turn, in VsockHeader header, string what) =>
         flowLog.Violation(requirement, turn.Packet, Describe(turn, header, what));
 
+    private static string Owner(bool fromHost) => fromHost ? "the host's " : "the guest's ";
+
     private static string ClaimId(Turn turn) => turn.FromHost ? "VS-CRED-DEV-2" : "VS-CRED-DRV-2";
 
     private static string Describe(Turn turn, in VsockHeader header, string what) =>
-        $"{(turn.FromHost ? "the host's" : "the guest's")} {Names.Of(header.Op)} on {turn.Key} {what}";
+        $"{Owner(turn.FromHost)}{Names.Of(header.Op)} on {turn.Key} {what}";
 
     private CaptureReport Report()
     {

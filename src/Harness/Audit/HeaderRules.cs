@@ -8,14 +8,15 @@ internal sealed class HeaderRules(FindingLog log)
     private const uint KnownSeqpacketFlags = (uint)(SeqpacketFlags.EndOfMessage | SeqpacketFlags.EndOfRecord);
 
     /// <summary>Judges op, type and length. False when the packet means nothing to a flow.</summary>
-    /// <param name="room">Bytes behind the header, null when not known.</param>
+    /// <param name="room">Bytes behind the header.</param>
+    /// <param name="who">Whose packet it is, where that is not clear: <c>the host's </c>.</param>
     /// <param name="peerUsesAnyType">The other side sent types that are none, so an RST may repeat them (VS-RXTX-DEV-2 leaves its type open).</param>
-    public bool Judge(in VsockHeader header, ulong? room, bool peerUsesAnyType, int packet)
+    public bool Judge(in VsockHeader header, ulong room, string who, bool peerUsesAnyType, int packet)
     {
         bool sound = true;
         if (header.Op is < Op.Request or > Op.CreditRequest)
         {
-            log.Violation("VS-X-10", packet, $"op is {(ushort)header.Op}; only 1 to 7 are defined");
+            log.Violation("VS-X-10", packet, $"{who}op is {(ushort)header.Op}; only 1 to 7 are defined");
             sound = false;
         }
 
@@ -23,7 +24,7 @@ internal sealed class HeaderRules(FindingLog log)
         {
             if (!(header.Op == Op.Rst && peerUsesAnyType))
             {
-                log.Violation("VS-X-16", packet, $"{Names.Of(header.Op)} has type {(ushort)header.Type}; only 1 and 2 are defined");
+                log.Violation("VS-X-16", packet, $"{who}{Names.Of(header.Op)} has type {(ushort)header.Type}; only 1 and 2 are defined");
             }
 
             sound = false;
@@ -31,7 +32,7 @@ internal sealed class HeaderRules(FindingLog log)
 
         if (header.Len > room)
         {
-            log.Violation("VS-X-11", packet, $"{Names.Of(header.Op)} says len {header.Len}, but {room} bytes follow its header");
+            log.Violation("VS-X-11", packet, $"{who}{Names.Of(header.Op)} says len {header.Len}, but {room} bytes follow its header");
             sound = false;
         }
 
@@ -44,16 +45,16 @@ internal sealed class HeaderRules(FindingLog log)
     }
 
     /// <summary>Judges the upper halves of the addresses; <c>true</c> exempts one that the other side used first.</summary>
-    public void JudgeUpperHalves(in VsockHeader header, bool srcIsEcho, bool dstIsEcho, int packet)
+    public void JudgeUpperHalves(in VsockHeader header, string who, bool srcIsEcho, bool dstIsEcho, int packet)
     {
         if (header.SrcCid > uint.MaxValue && !srcIsEcho)
         {
-            log.Violation("VS-X-09", packet, $"{Names.Of(header.Op)} has src_cid 0x{header.SrcCid:x}; the upper 32 bits must be zero");
+            log.Violation("VS-X-09", packet, $"{who}{Names.Of(header.Op)} has src_cid 0x{header.SrcCid:x}; the upper 32 bits must be zero");
         }
 
         if (header.DstCid > uint.MaxValue && !dstIsEcho)
         {
-            log.Violation("VS-X-09", packet, $"{Names.Of(header.Op)} has dst_cid 0x{header.DstCid:x}; the upper 32 bits must be zero");
+            log.Violation("VS-X-09", packet, $"{who}{Names.Of(header.Op)} has dst_cid 0x{header.DstCid:x}; the upper 32 bits must be zero");
         }
     }
 
