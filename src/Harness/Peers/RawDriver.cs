@@ -12,7 +12,7 @@ namespace Vsockspec.Peers;
 /// </summary>
 public sealed class RawDriver : IPumped, IPacketSink, IDisposable
 {
-    /// <summary>Region of the rings: guest-physical 0 to 1 MiB.</summary>
+    /// <summary>Region of the rings: guest-physical 0 to 4 MiB.</summary>
     public const int RingRegion = 0;
 
     /// <summary>Region of the packets; starts where <see cref="RingRegion"/> ends, so a buffer can lie in both.</summary>
@@ -21,7 +21,12 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
     /// <summary>A region above a hole in the address space, mapped from an offset in its file.</summary>
     public const int HighRegion = 2;
 
-    private const ulong RingRegionSize = 4 << 20;
+    /// <summary>The guest-physical address where <see cref="RingRegion"/> ends and <see cref="BufferRegion"/> begins.</summary>
+    public const ulong Seam = 4 << 20;
+
+    /// <summary>Bytes on either side of <see cref="Seam"/> that are left to cases, for buffers that lie in both regions.</summary>
+    public const uint SeamReach = 16 * 1024;
+
     private const ulong HighRegionStart = 0x1_0000_0000;
     private const ulong HighRegionSize = 4 << 20;
     private const ulong HighRegionOffset = 0x3000;
@@ -53,6 +58,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
             device.AcceptFeatures(options.Features);
             Memory = CreateMemory(options);
             Arena = new GuestArena(Memory);
+            _ = Arena.Allocate(SeamReach, 1, BufferRegion);
             device.ShareMemory(Memory);
             kickRx = options.KickFd ? new EventFd() : null;
             kickTx = options.KickFd ? new EventFd() : null;
@@ -60,8 +66,8 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
             callTx = options.CallFd ? new EventFd() : null;
             ErrRx = new EventFd();
             ErrTx = new EventFd();
-            RingSetup rx = AllocateRing();
-            RingSetup tx = AllocateRing();
+            RingSetup rx = AllocateRing(options.QueueSize);
+            RingSetup tx = AllocateRing(options.QueueSize);
             uint start = options.Base ?? RingBase.Initial(options.Layout);
             RxSetup = new QueueSetup(VsockQueue.Rx, rx, start, kickRx, callRx, ErrRx);
             TxSetup = new QueueSetup(VsockQueue.Tx, tx, start, kickTx, callTx, ErrTx);
@@ -93,14 +99,14 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
     /// <summary>Free guest memory for chains that a case builds itself.</summary>
     public GuestArena Arena { get; } = null!;
 
-    public RxQueue Rx { get; } = null!;
+    public RxQueue Rx { get; private set; } = null!;
 
-    public TxQueue Tx { get; } = null!;
+    public TxQueue Tx { get; private set; } = null!;
 
     /// <summary>The queues as handed to the device, for cases that stop and start them.</summary>
-    public QueueSetup RxSetup { get; } = null!;
+    public QueueSetup RxSetup { get; private set; } = null!;
 
-    public QueueSetup TxSetup { get; } = null!;
+    public QueueSetup TxSetup { get; private set; } = null!;
 
     /// <summary>Signalled by a device that reports ring errors.</summary>
     public EventFd ErrRx { get; } = null!;
@@ -138,6 +144,36 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
         Device.StartQueue(VsockQueue.Rx);
         Device.StartQueue(VsockQueue.Tx);
         Timeline.Add(this);
+    }
+
+    /// <summary>
+    /// Gives a queue that the device has stopped a new ring in fresh memory, and lets the device process it. Chains of the old ring are
+    /// forgotten.
+    /// </summary>
+    /// <param name="index">See <see cref="VsockQueue"/>: rx or tx.</param>
+    /// <param name="size">Entries.</param>
+    public void Renew(int index, ushort size)
+    {
+        RingSetup ring = AllocateRing(size);
+        uint start = RingBase.Initial(options.Layout);
+        QueueSetup setup = (index == VsockQueue.Rx ? RxSetup : TxSetup) with { Ring = ring, Base = start };
+        if (index == VsockQueue.Rx)
+        {
+            RxSetup = setup;
+            Rx = new RxQueue(DriverRings.Create(Memory, ring, start), Arena, options, kickRx, observer);
+        }
+        else
+        {
+            TxSetup = setup;
+            Tx = new TxQueue(DriverRings.Create(Memory, ring, start), Arena, options, kickTx, observer);
+        }
+
+        Device.SetUpQueue(setup);
+        Device.StartQueue(index);
+        if (index == VsockQueue.Rx)
+        {
+            Rx.Refill();
+        }
     }
 
     /// <summary>A guest port that this session has not used.</summary>
@@ -368,16 +404,16 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
         ulong buffers = ((options.QueueSize * perSlot) + Spare + 0xfff) & ~0xfffUL;
         return new GuestMemory(
         [
-            MemoryRegion.Create(0, RingRegionSize),
-            MemoryRegion.Create(RingRegionSize, buffers),
+            MemoryRegion.Create(0, Seam),
+            MemoryRegion.Create(Seam, buffers),
             MemoryRegion.Create(HighRegionStart, HighRegionSize, HighRegionOffset),
         ]);
     }
 
-    private RingSetup AllocateRing() => RingAllocation.Allocate(
+    private RingSetup AllocateRing(ushort size) => RingAllocation.Allocate(
         Arena,
         options.Layout,
-        options.QueueSize,
+        size,
         options.Features.HasFlag(VirtioFeatures.EventIdx),
         options.Features.HasFlag(VirtioFeatures.IndirectDesc),
         options.Features.HasFlag(VirtioFeatures.InOrder),

@@ -28,6 +28,7 @@ public sealed class RxQueue
     private readonly Stack<int> freeSlots;
     private readonly ulong tableBase;
     private readonly int[] slotOf;
+    private readonly Dictionary<uint, RingBuffer[]> byHand = [];
     private readonly RingBuffer[] pieces = new RingBuffer[TxQueue.MaxPieces];
     private readonly bool indirect;
     private bool unpublished;
@@ -80,6 +81,23 @@ public sealed class RxQueue
         Flush();
     }
 
+    /// <summary>
+    /// Posts a chain as it is, legal or not; visible with the next <see cref="Flush"/>. What the device puts into it is delivered like any
+    /// other packet; it is not posted again. False when the ring is full.
+    /// </summary>
+    public bool TryPost(params ReadOnlySpan<RingBuffer> buffers)
+    {
+        if (!Ring.TryPost(buffers, out ushort id))
+        {
+            return false;
+        }
+
+        byHand[id] = buffers.ToArray();
+        unpublished = true;
+        observer.Posted(VsockQueue.Rx, id, buffers);
+        return true;
+    }
+
     /// <summary>Makes posted chains visible and kicks if the device asked for it.</summary>
     public void Flush()
     {
@@ -119,6 +137,7 @@ public sealed class RxQueue
             int slot = used.Id < (uint)slotOf.Length ? slotOf[used.Id] : -1;
             if (slot < 0)
             {
+                DeliverByHand(sink, used);
                 continue;
             }
 
@@ -138,6 +157,30 @@ public sealed class RxQueue
         }
 
         return count;
+    }
+
+    private void DeliverByHand(IPacketSink sink, UsedChain used)
+    {
+        if (!byHand.Remove(used.Id, out RingBuffer[]? buffers))
+        {
+            return;
+        }
+
+        List<byte> bytes = [];
+        foreach (RingBuffer buffer in buffers)
+        {
+            uint length = (uint)Math.Min(buffer.Length, used.Length - (ulong)bytes.Count);
+            if (buffer.DeviceWrites && memory.Contains(buffer.Address, length))
+            {
+                byte[] piece = new byte[length];
+                memory.Read(buffer.Address, piece);
+                bytes.AddRange(piece);
+            }
+        }
+
+        byte[] packet = [.. bytes];
+        observer.ReceivedPacket(used.Id, packet);
+        Deliver(sink, packet, used.Length);
     }
 
     private static void Deliver(IPacketSink sink, Span<byte> bytes, uint usedLength)

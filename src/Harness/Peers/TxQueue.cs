@@ -118,6 +118,27 @@ public sealed class TxQueue
         return true;
     }
 
+    /// <summary>
+    /// Posts a chain whose last buffers are in an indirect table, the first ones, if any, in descriptors of the ring (split rings only).
+    /// </summary>
+    /// <param name="tableAddress">Guest memory of 16 bytes for each of <paramref name="buffers"/>, the device's until the chain is returned.</param>
+    public bool TryPostIndirect(ReadOnlySpan<RingBuffer> direct, ReadOnlySpan<RingBuffer> buffers, ulong tableAddress, out Sent sent)
+    {
+        if (!Ring.TryPostIndirect(direct, buffers, tableAddress, out ushort id))
+        {
+            sent = default;
+            return false;
+        }
+
+        sent = Book(id, slot: -1, [.. direct, .. buffers]);
+        if (TryGather([.. direct, .. buffers], out byte[]? packet))
+        {
+            observer.SentPacket(id, packet);
+        }
+
+        return true;
+    }
+
     /// <summary>Makes posted chains visible and kicks if the device asked for it.</summary>
     public void Flush()
     {
@@ -241,12 +262,17 @@ public sealed class TxQueue
             return false;
         }
 
+        sent = Book(id, slot, buffers);
+        return true;
+    }
+
+    private Sent Book(ushort id, int slot, ReadOnlySpan<RingBuffer> buffers)
+    {
         slotOf[id] = slot;
         ticketOf[id] = ++lastTicket;
-        sent = new Sent(id, lastTicket);
         unpublished = true;
         observer.Posted(VsockQueue.Tx, id, buffers);
-        return true;
+        return new Sent(id, lastTicket);
     }
 
     private bool Announce(Sent sent, ulong address, uint length)

@@ -55,6 +55,9 @@ public sealed class PackedDriverRing : DriverRing
     /// <summary>The ring's memory, for illegal rings.</summary>
     public PackedRingMemory Raw { get; }
 
+    /// <summary>The descriptor that the device writes when it uses a chain next; in an idle ring also the next to be made available.</summary>
+    public ushort NextUsed => lastUsed.Index;
+
     public override int FreeDescriptors => freeEntries;
 
     public override int Outstanding => posted.Count;
