@@ -145,9 +145,9 @@ internal sealed class AuditedFlow
     }
 
     // Nothing of an earlier connection with these addresses can still be on its way in either direction.
+    // An unclear flow stays so: the device may hold it to be of another type, and then our RST has not ended it.
     private bool IsOver(long epoch) =>
-        LastSentEpoch < epoch
-        && ((Phase == FlowPhase.None && !IsUnclear) || (Phase == FlowPhase.Dead && !IsUnclear) || (lastSentReset && WeReset));
+        LastSentEpoch < epoch && !IsUnclear && (Phase is FlowPhase.None or FlowPhase.Dead || (lastSentReset && WeReset));
 
     private void Begin(FlowPhase phase, SocketType type)
     {

@@ -211,8 +211,8 @@ public sealed class FrontEndTests
     public void Requests_OfFeaturesNotNegotiated_AreNotSentUnlessForced()
     {
         using FrontEndBench bench = new();
-        Assert.That(() => bench.Front.ResetDevice(), Throws.InvalidOperationException);
-        Assert.That(() => bench.Front.GetConfig(0, 8), Throws.InvalidOperationException);
+        Assert.That(() => bench.Front.ResetDevice(), Throws.TypeOf<TransportException>().With.Property("Fault").EqualTo(TransportFault.Refused));
+        Assert.That(() => bench.Front.GetConfig(0, 8), Throws.TypeOf<TransportException>().With.Property("Fault").EqualTo(TransportFault.Refused));
         Assert.That(() => bench.Front.SetVringEnable(0, true), Throws.InvalidOperationException);
         bench.AssertSent("");
     }
