@@ -11,11 +11,11 @@ namespace Vsockspec.Audit;
 /// </summary>
 public sealed class TraceRecorder : IRingObserver
 {
-    /// <summary>Bytes of a packet that are kept: a header and 64 KiB.</summary>
-    public const int DefaultSnapLength = VsockHeader.Size + (64 * 1024);
+    /// <summary>Bytes of a packet that are kept: a header and 4 KiB, so whole packets at the usual size of rx buffers.</summary>
+    public const int DefaultSnapLength = VsockHeader.Size + 4096;
 
     /// <summary>Bytes of a case that are kept.</summary>
-    public const int DefaultCapacity = 16 << 20;
+    public const int DefaultCapacity = 2 << 20;
 
     private const int EntrySize = 8 + 4 + 4 + 1;
     private const int FirstBuffer = 4096;

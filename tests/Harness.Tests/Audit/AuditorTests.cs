@@ -338,6 +338,45 @@ public class AuditorTests
     }
 
     [Test]
+    public void HostileDevice_WhateverItDoes_NeverThrows()
+    {
+        Random random = new(5);
+        AuditScript script = new();
+        byte[] packet = new byte[200];
+        for (int i = 0; i < 100_000; i++)
+        {
+            random.NextBytes(packet);
+            packet.AsSpan(random.Next(VsockHeader.Size), random.Next(20)).Clear();
+            int queue = random.Next(-1, 4);
+            uint id = random.Next(3) == 0 ? (uint)random.Next() << 1 : (uint)random.Next(300);
+            switch (random.Next(6))
+            {
+                case 0:
+                    script.Posts(queue, id, new RingBuffer(0, (uint)random.Next(), random.Next(2) == 0));
+                    break;
+                case 1:
+                    script.Auditor.Published(queue);
+                    break;
+                case 2:
+                    script.Uses(queue, id, (uint)random.Next());
+                    break;
+                case 3:
+                    script.Auditor.SentPacket(id, packet.AsSpan(0, random.Next(packet.Length)));
+                    break;
+                case 4:
+                    script.Auditor.ReceivedPacket(id, packet.AsSpan(0, random.Next(packet.Length)));
+                    break;
+                default:
+                    script.Fences();
+                    break;
+            }
+        }
+
+        script.Auditor.EndOfSession();
+        Assert.That(script.Auditor.Findings, Has.Count.LessThanOrEqualTo(100));
+    }
+
+    [Test]
     public void Statistics_OfSession_AreCounted()
     {
         AuditScript script = new();

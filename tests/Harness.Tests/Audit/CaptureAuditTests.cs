@@ -82,6 +82,33 @@ public class CaptureAuditTests
     }
 
     [Test]
+    public void Packets_CutShort_AreJudgedByTheirHeaders()
+    {
+        using MemoryStream stream = new();
+        using PcapngWriter writer = new(stream, "dumpcap");
+        foreach (VsockHeader header in (VsockHeader[])[.. Handshake, Host(Op.Rw, 65536), Host(Op.Rw, 1)])
+        {
+            writer.Write(0, PacketDirection.Unknown, CaptureFile.Encode(header).AsSpan(0, VsockHeader.Size), VsockHeader.Size + header.Len);
+        }
+
+        Assert.That(CaptureFile.Judge(stream.ToArray()).Findings.Select(f => f.Requirement), Is.EqualTo((string[])["VS-CRED-DEV-1"]));
+    }
+
+    [Test]
+    public void LossyCapture_AccusesNobodyOfWhatLossExplains()
+    {
+        byte[] statistics =
+        [
+            5, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            5, 0, 8, 0, 7, 0, 0, 0, 0, 0, 0, 0, 36, 0, 0, 0,
+        ];
+        byte[] capture = CaptureFile.Pcapng([.. Handshake, Host(Op.CreditUpdate, fwdCnt: 9), Host((Op)9)]);
+        CaptureReport report = CaptureFile.Judge([.. capture, .. statistics]);
+        Assert.That(report.Findings.Select(f => f.Requirement), Is.EqualTo((string[])["VS-X-10"]));
+        Assert.That(report.NotJudged, Has.Some.Contains("lost 7 packets"));
+    }
+
+    [Test]
     public void OtherTraffic_IsCountedAndNotJudged()
     {
         CaptureReport report = Judge(Guest(Op.Request) with { SrcCid = 1, DstCid = 1 }, Guest((Op)99) with { SrcCid = 3, DstCid = 4 });
