@@ -8,6 +8,7 @@ internal sealed class CaseEvidence
 {
     private readonly TraceRecorder recorder = new();
     private readonly List<Finding> findings = [];
+    private readonly List<Finding> notes = [];
     private Auditor? auditor;
 
     /// <summary>Violations of every session so far.</summary>
@@ -26,13 +27,15 @@ internal sealed class CaseEvidence
 
     public void Taint(int queue) => auditor?.Taint(queue);
 
-    public void Save(string path) => recorder.Save(path, Findings);
+    /// <summary>Writes the trace; what the auditor found or noted are comments of the packets.</summary>
+    public void Save(string path) => recorder.Save(path, [.. Findings, .. notes, .. auditor?.Notes ?? []]);
 
     private void Collect()
     {
         if (auditor is not null)
         {
             findings.AddRange(auditor.Findings);
+            notes.AddRange(auditor.Notes);
             auditor = null;
         }
     }
