@@ -273,7 +273,7 @@ public static class PackedCases
         c.Fence();
         c.ExpectAllReturned();
         driver.Harvests = false;
-        foreach (ushort ahead in (ReadOnlySpan<ushort>)[0, 0, 1, 3, 5, 9, 2, 7, 4, 9, 9, 1, 6, 8])
+        foreach (ushort ahead in (ReadOnlySpan<ushort>)[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 5, 9, 2, 7, 4, 9, 9, 1, 6, 8])
         {
             _ = driver.Tx.Ring.EnableCalls(ahead);
             for (int i = 0; i < ahead; i++)

@@ -112,4 +112,10 @@ public class BackEndRules
     /// vhost-user-vsock negotiates STATUS and then sets FEATURES_OK only, so the rule begins to hold with DRIVER.
     /// </summary>
     public virtual bool WaitsForDriverOk => true;
+
+    /// <summary>A ring is processed once it was kicked, or has no kick descriptor (vhost-user.rst, ring states), not as soon as it is set up.</summary>
+    public virtual bool WaitsForKick => true;
+
+    /// <summary>A ring that cannot be followed sets DEVICE_NEEDS_RESET (virtio 1.4 section 2.1.2).</summary>
+    public virtual bool AsksForReset => true;
 }

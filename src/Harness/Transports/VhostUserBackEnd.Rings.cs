@@ -224,7 +224,7 @@ public sealed partial class VhostUserBackEnd
     private string? UpdateQueue(BackEndRing ring)
     {
         if (ring.Running is not null ||
-            !ring.IsStarted ||
+            (rules.WaitsForKick && !ring.IsStarted) ||
             memory is null ||
             ring.Size == 0 ||
             ring.Address is not { } address ||

@@ -106,7 +106,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
     /// <summary>The queue cannot be followed any more: signals its error descriptor and, with STATUS, sets DEVICE_NEEDS_RESET.</summary>
     public void ReportBrokenQueue(BackEndQueue queue)
     {
-        if (status.HasFlag(DeviceStatus.DriverOk))
+        if (status.HasFlag(DeviceStatus.DriverOk) && rules.AsksForReset)
         {
             status |= DeviceStatus.NeedsReset;
         }

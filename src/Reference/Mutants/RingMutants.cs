@@ -23,6 +23,25 @@ internal static class RingMutants
         On(VsockQueue.Rx, "ring-used-length-short", "VQ-16", "Forgets the header in the length of what it returns.", r => new Measuring(r, written => written < 44 ? 0 : written - 44)),
         On(VsockQueue.Rx, "ring-used-length-long", "VS-X-08", "Returns filled buffers with 4 bytes more than it wrote.", r => new Measuring(r, written => written + 4)),
         On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
+        On(VsockQueue.Rx, "ring-writes-past-the-buffer", "VQ-05", "Writes one byte behind the last buffer that it fills.", r => new Overrunning(r)),
+        On(VsockQueue.Tx, "ring-long-chain-kept", "VQ-03", "Does not give back chains of more than 64 buffers.", r => new KeepsLong(r)),
+        On(VsockQueue.Tx, "ring-bad-chain-fatal", "VQ-10", "Dies of a chain that breaks a rule.", r => new Dying(r, TakeResult.BadChain)),
+        On(VsockQueue.Tx, "ring-broken-fatal", "VQ-11", "Dies of a ring that cannot be followed.", r => new Dying(r, TakeResult.BrokenRing)),
+        On(VsockQueue.Tx, "ring-kicks-for-nothing", "VQ-21", "Gives the ring up when it was kicked ten times in a row for nothing.", r => new Offended(r)),
+        On(VsockQueue.Tx, "ring-index-compared-as-number", "VQ-23", "Takes an available index below its own for nothing new (split).", r => new ComparesIndices(r)),
+        OnAll("ring-event-one-late", "VQ-14", "Notifies one chain after used_event (split).", r => new OwnEvent(r, (wanted, now, before) => (ushort)(now - wanted - 2) < (ushort)(now - before))),
+        OnAll("ring-event-without-wrap", "VQ-14", "Compares used_event with indices as numbers (split).", r => new OwnEvent(r, (wanted, now, before) => wanted >= before && wanted < now)),
+        OnAll("ring-event-minds-flags", "VQ-14", "Does not notify with EVENT_IDX while avail.flags is 1 (split).", r => new MindsAvailFlags(r)),
+        OnAll("ring-used-flags-with-event-idx", "VQ-20", "Sets NO_NOTIFY in used.flags although EVENT_IDX was accepted (split).", r => new FlagsToo(r)),
+        On(VsockQueue.Tx, "ring-sleeps-at-start", "VQ-19", "Looks at the ring only after a kick that comes while it runs.", r => new SleepsAtStart(r)),
+        On(VsockQueue.Tx, "ring-packed-takes-last-lap", "PK-02", "Takes descriptors for available whose AVAIL bit is from the lap before (packed).", r => new TakesLastLap(r)),
+        On(VsockQueue.Tx, "ring-packed-takes-too-early", "PK-02", "Takes a chain when the descriptor behind it is available (packed).", r => new TakesTooEarly(r)),
+        On(VsockQueue.Tx, "ring-packed-id-is-index", "PK-05", "Returns the place of a chain in the ring in place of its buffer id (packed).", r => new IdIsIndex(r)),
+        OnAll("ring-packed-event-mode-reserved", "PK-07", "Asks for kicks in the reserved mode (packed).", r => new ReservedMode(r)),
+        On(VsockQueue.Tx, "ring-packed-event-next-lap", "PK-07", "Ignores the wrap counter of the event that the guest waits for (packed).", r => new IgnoresEventWrap(r)),
+        On(VsockQueue.Tx, "ring-packed-table-minds-next", "PK-06", "Ignores a chain whose indirect table has NEXT flags (packed).", r => new MindsTableFlags(r)),
+        On(VsockQueue.Tx, "ring-region-end", "VQ-02", "Ignores packets with a buffer in two memory regions.", r => new OneRegion(r, c => c.Readable)),
+        On(VsockQueue.Rx, "ring-rx-region-end", "VQ-02", "Gives rx buffers back unused that lie in two memory regions.", r => new OneRegion(r, c => c.Writable)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
         On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
@@ -234,5 +253,245 @@ internal static class RingMutants
     {
         public override void Complete(ushort id, ushort ringEntries, uint written) =>
             base.Complete(id, Setup.Layout == RingLayout.Packed ? (ushort)1 : ringEntries, written);
+    }
+
+    private sealed class Overrunning(DeviceRing inner) : RingDecorator(inner)
+    {
+        private ulong end;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            end = result == TakeResult.Chain && chain.Writable is [.., RingBuffer last] ? last.Address + last.Length : ulong.MaxValue;
+            return result;
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (Memory.TrySlice(end, 1, out Span<byte> behind))
+            {
+                behind[0] = 0;
+            }
+
+            base.Complete(id, ringEntries, written);
+        }
+    }
+
+    private sealed class KeepsLong(DeviceRing inner) : RingDecorator(inner)
+    {
+        private bool keep;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            keep = result == TakeResult.Chain && chain.Count > 64;
+            return result;
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (!keep)
+            {
+                base.Complete(id, ringEntries, written);
+            }
+        }
+    }
+
+    private sealed class Dying(DeviceRing inner, TakeResult of) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            return result == of ? throw new InvalidOperationException(chain.Defect) : result;
+        }
+    }
+
+    private sealed class Offended(DeviceRing inner) : RingDecorator(inner)
+    {
+        private int looks;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            looks = result == TakeResult.Empty ? looks + 1 : 0;
+            return looks > 10 ? TakeResult.BrokenRing : result;
+        }
+    }
+
+    private sealed class ComparesIndices(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain) => IsBehind ? TakeResult.Empty : base.TryTake(chain);
+
+        public override bool EnableKicks() => base.EnableKicks() && !IsBehind;
+
+        private bool IsBehind => Split is { } ring && ring.AvailIdx < Base;
+    }
+
+    private sealed class OwnEvent(DeviceRing inner, Func<ushort, ushort, ushort, bool> passed) : RingDecorator(inner)
+    {
+        private ushort? before;
+
+        public override bool CallNeeded()
+        {
+            bool needed = base.CallNeeded();
+            if (Split is not { } ring || !Setup.EventIdx)
+            {
+                return needed;
+            }
+
+            ushort now = ring.UsedIdx;
+            bool call = before is not { } last || (now != last && passed(ring.UsedEvent, now, last));
+            before = now;
+            return call;
+        }
+    }
+
+    private sealed class MindsAvailFlags(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override bool CallNeeded() => base.CallNeeded() && !(Setup.EventIdx && Split is { AvailFlags: SplitRingMemory.NoInterrupt });
+    }
+
+    private sealed class FlagsToo(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override void DisableKicks()
+        {
+            base.DisableKicks();
+            if (Setup.EventIdx && Split is { } ring)
+            {
+                ring.UsedFlags = SplitRingMemory.NoNotify;
+            }
+        }
+    }
+
+    private sealed class SleepsAtStart(DeviceRing inner) : RingDecorator(inner)
+    {
+        private const int Looks = 3;
+        private int looks;
+
+        public override TakeResult TryTake(DeviceChain chain) => looks++ < Looks ? TakeResult.Empty : base.TryTake(chain);
+
+        public override bool EnableKicks() => base.EnableKicks() && looks >= Looks;
+    }
+
+    private sealed class TakesLastLap(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            const DescriptorFlags Both = DescriptorFlags.Avail | DescriptorFlags.Used;
+            TakeResult result = base.TryTake(chain);
+            int index = (int)(Base & 0x7fff);
+            bool wrap = (Base & 0x8000) != 0;
+            if (result != TakeResult.Empty || Packed is not { } ring || wrap || (ring.GetFlags(index) & Both) != Both)
+            {
+                return result;
+            }
+
+            // The last lap's used descriptor, with the address it had when it was available.
+            ring.SetFlags(index, DescriptorFlags.Used);
+            return base.TryTake(chain);
+        }
+    }
+
+    private sealed class TakesTooEarly(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            const DescriptorFlags Both = DescriptorFlags.Avail | DescriptorFlags.Used;
+            TakeResult result = base.TryTake(chain);
+            int index = (int)(Base & 0x7fff);
+            DescriptorFlags available = (Base & 0x8000) != 0 ? DescriptorFlags.Avail : DescriptorFlags.Used;
+            if (result != TakeResult.Empty || Packed is not { } ring || index + 1 == ring.Size || (ring.GetFlags(index + 1) & Both) != available)
+            {
+                return result;
+            }
+
+            ring.SetFlags(index, available);
+            return base.TryTake(chain);
+        }
+    }
+
+    private sealed class IdIsIndex(DeviceRing inner) : RingDecorator(inner)
+    {
+        private ushort index;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            index = (ushort)(Base & 0x7fff);
+            return base.TryTake(chain);
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written) => base.Complete(Packed is null ? id : index, ringEntries, written);
+    }
+
+    private sealed class ReservedMode(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override bool EnableKicks()
+        {
+            bool available = base.EnableKicks();
+            if (Packed is { } ring)
+            {
+                ring.DeviceEvent = new EventSuppression(0, (ushort)EventMode.Reserved);
+            }
+
+            return available;
+        }
+    }
+
+    private sealed class IgnoresEventWrap(DeviceRing inner) : RingDecorator(inner)
+    {
+        private uint before;
+        private bool any;
+
+        public override bool CallNeeded()
+        {
+            bool needed = base.CallNeeded();
+            if (Packed is not { } ring || !Setup.EventIdx || ring.DriverEvent.Mode != EventMode.Desc)
+            {
+                return needed;
+            }
+
+            uint now = (Base >> 16) & 0x7fff;
+            uint last = before;
+            bool first = !any;
+            before = now;
+            any = true;
+            return first || (ring.DriverEvent.Offset >= last && ring.DriverEvent.Offset < now);
+        }
+    }
+
+    private sealed class MindsTableFlags(DeviceRing inner) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            int index = (int)(Base & 0x7fff);
+            TakeResult result = base.TryTake(chain);
+            return result == TakeResult.Chain
+                && Packed?.GetDescriptor(index) is { } head
+                && head.Is(DescriptorFlags.Indirect)
+                && Memory.TrySlice(head.Address, PackedDescriptor.Size, out Span<byte> entry)
+                && PackedDescriptor.Read(entry).Is(DescriptorFlags.Next)
+                    ? TakeResult.BadChain
+                    : result;
+        }
+    }
+
+    private sealed class OneRegion(DeviceRing inner, Half half) : RingDecorator(inner)
+    {
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            if (result == TakeResult.Chain)
+            {
+                foreach (RingBuffer buffer in half(chain))
+                {
+                    if (!Memory.TrySlice(buffer.Address, buffer.Length, out _))
+                    {
+                        return TakeResult.BadChain;
+                    }
+                }
+            }
+
+            return result;
+        }
     }
 }

@@ -1,5 +1,8 @@
+using System.Numerics;
 using Vsockspec.Memory;
+using Vsockspec.Rings;
 using Vsockspec.Transports;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Reference.Mutants;
 
@@ -27,6 +30,21 @@ internal static class SessionMutants
         With("session-one-queue", "VU-22", "Says that it has one queue.", new OneQueue()),
         With("session-reset-device-ignored", "VU-24", "Does not reset on RESET_DEVICE.", new IgnoresResetDevice()),
         With("session-starts-before-driver-ok", "ST-01", "Processes rings before DRIVER_OK.", new TooEarly()),
+        With("session-misaligned-ring", "VQ-01", "Rounds the addresses of rings down to a multiple of 16.", new RoundsAddresses()),
+        new("session-keeps-base", "RR-02", "Starts a ring again where it was stopped, whatever base it is given.", p => p with { Session = new KeepsBase() }),
+        new("session-keeps-size", "RR-03", "Takes every ring to have the size of the first (split).", p => p with { Layout = new FirstSize().Of }),
+        new("session-keeps-seqpacket", "VS-X-43", "Leaves SEQPACKET in force once a guest has accepted it.", p =>
+        {
+            SeesSeqpacket session = new();
+            return p with { Session = session, Features = new StickySeqpacket(session) };
+        }),
+        new("session-size-128-at-most", "VQ-23", "Takes larger rings to have 128 entries.", p => p with { Layout = s => s with { Size = Math.Min(s.Size, (ushort)128) } }),
+        new("session-packed-size-power-of-two", "PK-04", "Takes a packed ring to have a power of two of entries.", p => p with
+        {
+            Layout = s => s.Layout == RingLayout.Packed ? s with { Size = (ushort)(1 << BitOperations.Log2(s.Size)) } : s,
+        }),
+        With("session-starts-unkicked", "ST-01", "Processes rings as soon as they are set up.", new StartsAtOnce()),
+        With("session-needs-reset-untold", "ST-02", "Does not set DEVICE_NEEDS_RESET.", new HidesNeedsReset()),
     ];
 
     // These rules have no state, so every device can have the same.
@@ -133,5 +151,60 @@ internal static class SessionMutants
     private sealed class TooEarly : BackEndRules
     {
         public override bool WaitsForDriverOk => false;
+    }
+
+    private sealed class RoundsAddresses : BackEndRules
+    {
+        public override bool TryTranslateRing(GuestMemory memory, ulong userAddress, out ulong guestAddress) =>
+            base.TryTranslateRing(memory, userAddress & ~15UL, out guestAddress);
+    }
+
+    private sealed class KeepsBase : BackEndRules
+    {
+        private readonly Dictionary<int, uint> stopped = [];
+
+        public override uint StopBase(int ring, uint position)
+        {
+            stopped[ring] = position;
+            return position;
+        }
+
+        public override uint StartBase(int ring, uint requested) => stopped.TryGetValue(ring, out uint position) ? position : requested;
+    }
+
+    private sealed class FirstSize
+    {
+        private ushort? first;
+
+        public RingSetup Of(RingSetup setup) => setup.Layout == RingLayout.Split ? setup with { Size = first ??= setup.Size } : setup;
+    }
+
+    private sealed class SeesSeqpacket : BackEndRules
+    {
+        public bool Seen { get; private set; }
+
+        public override bool AcceptsFeatures(VirtioFeatures accepted, VirtioFeatures offered)
+        {
+            Seen |= (accepted & VirtioFeatures.Seqpacket) != 0;
+            return base.AcceptsFeatures(accepted, offered);
+        }
+    }
+
+    private sealed class StickySeqpacket(SeesSeqpacket session) : FeatureRules
+    {
+        internal override bool InForce(VirtioFeatures accepted, SocketType type) =>
+            (type == SocketType.Seqpacket && session.Seen) || base.InForce(accepted, type);
+    }
+
+    private sealed class StartsAtOnce : BackEndRules
+    {
+        public override bool WaitsForKick => false;
+
+        public override bool WaitsForDriverOk => false;
+    }
+
+    private sealed class HidesNeedsReset : BackEndRules
+    {
+        public override bool AsksForReset => false;
     }
 }
