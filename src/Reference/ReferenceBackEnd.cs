@@ -78,7 +78,7 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
         return more;
     }
 
-    public void FeaturesAccepted(VirtioFeatures accepted) => flows.Accepted = accepted & VirtioFeatures.DeviceType;
+    public void FeaturesAccepted(VirtioFeatures accepted) => flows.Accepted = parts.Features.Accept(accepted) & VirtioFeatures.DeviceType;
 
     public void MemoryChanged(GuestMemory memory)
     {

@@ -33,11 +33,7 @@ internal static class SessionMutants
         With("session-misaligned-ring", "VQ-01", "Rounds the addresses of rings down to a multiple of 16.", new RoundsAddresses()),
         new("session-keeps-base", "RR-02", "Starts a ring again where it was stopped, whatever base it is given.", p => p with { Session = new KeepsBase() }),
         new("session-keeps-size", "RR-03", "Takes every ring to have the size of the first (split).", p => p with { Layout = new FirstSize().Of }),
-        new("session-keeps-seqpacket", "VS-X-43", "Leaves SEQPACKET in force once a guest has accepted it.", p =>
-        {
-            SeesSeqpacket session = new();
-            return p with { Session = session, Features = new StickySeqpacket(session) };
-        }),
+        new("session-keeps-seqpacket", "VS-X-43", "Leaves SEQPACKET in force once a guest has accepted it.", p => p with { Features = new StickySeqpacket() }),
         new("session-size-128-at-most", "VQ-23", "Takes larger rings to have 128 entries.", p => p with { Layout = s => s with { Size = Math.Min(s.Size, (ushort)128) } }),
         new("session-packed-size-power-of-two", "PK-04", "Takes a packed ring to have a power of two of entries.", p => p with
         {
@@ -179,21 +175,15 @@ internal static class SessionMutants
         public RingSetup Of(RingSetup setup) => setup.Layout == RingLayout.Split ? setup with { Size = first ??= setup.Size } : setup;
     }
 
-    private sealed class SeesSeqpacket : BackEndRules
+    private sealed class StickySeqpacket : FeatureRules
     {
-        public bool Seen { get; private set; }
+        private VirtioFeatures seen;
 
-        public override bool AcceptsFeatures(VirtioFeatures accepted, VirtioFeatures offered)
+        internal override VirtioFeatures Accept(VirtioFeatures accepted)
         {
-            Seen |= (accepted & VirtioFeatures.Seqpacket) != 0;
-            return base.AcceptsFeatures(accepted, offered);
+            seen |= accepted & VirtioFeatures.Seqpacket;
+            return accepted | seen;
         }
-    }
-
-    private sealed class StickySeqpacket(SeesSeqpacket session) : FeatureRules
-    {
-        internal override bool InForce(VirtioFeatures accepted, SocketType type) =>
-            (type == SocketType.Seqpacket && session.Seen) || base.InForce(accepted, type);
     }
 
     private sealed class StartsAtOnce : BackEndRules

@@ -18,6 +18,9 @@ public class FeatureRules
 
     internal virtual VirtioFeatures Offered(VirtioFeatures withheld) => Implemented & ~withheld;
 
+    /// <summary>What holds once features were accepted: those, and nothing of what was accepted before.</summary>
+    internal virtual VirtioFeatures Accept(VirtioFeatures accepted) => accepted;
+
     /// <summary>
     /// Whether flows of a type are served. Without any feature of the device type there are streams (VS-FEAT-DEV-2), and SEQPACKET brings
     /// them along unless NO_IMPLIED_STREAM was accepted too (VS-FEAT-DEV-3).
