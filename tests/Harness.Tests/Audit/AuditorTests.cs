@@ -159,6 +159,18 @@ public class AuditorTests
     }
 
     [Test]
+    public void TwoTypes_OnTheSamePorts_AreNotJudged()
+    {
+        // To a device that counts the type among a flow's addresses these are two flows, and the RST ends only one.
+        AuditScript script = new();
+        script.Connects().Sends(Op.Request, edit: OfOtherType).Receives(Op.Response, edit: OfOtherType).Sends(Op.Rst).Fences();
+        script.Connects().Receives(Op.Rw, 1, edit: OfOtherType).Receives(Op.Rw, 1);
+        script.IsLegal();
+
+        static VsockHeader OfOtherType(VsockHeader header) => header with { Type = SocketType.Seqpacket };
+    }
+
+    [Test]
     public void StrangeDriver_OnFlow_LeavesDeviceFree()
     {
         AuditScript script = new();
