@@ -55,7 +55,11 @@ internal static class RingWork
     public static void ExpectAllReturned(this CaseContext c)
     {
         TxQueue tx = c.Driver.Tx;
-        CaseContext.Require(c.Eventually(() => tx.Outstanding == 0), "tx-chain-not-returned", "every tx chain is returned", $"{tx.Outstanding} chains are out");
+        CaseContext.Require(
+            c.Eventually(() => tx.Outstanding == 0),
+            "tx-chain-not-returned",
+            "every tx chain is returned",
+            $"{tx.Outstanding} chains are out");
     }
 
     /// <summary>Posts no more rx buffers by itself and lets the device use up those it has.</summary>

@@ -44,13 +44,18 @@ public static class PackedCases
             Exchange.Same(host.ReceiveExactly(data.Length), data, $"guest to host as {driver.Tx.Shape} in a ring of {Size}");
         }
 
-        CaseContext.Require(driver.Tx.Ring.FreeDescriptors == Size, "descriptors-lost", $"{Size} free descriptors", $"{driver.Tx.Ring.FreeDescriptors}");
+        CaseContext.Require(
+            driver.Tx.Ring.FreeDescriptors == Size,
+            "descriptors-lost",
+            $"{Size} free descriptors",
+            $"{driver.Tx.Ring.FreeDescriptors}");
     }
 
     [Case("VSC-0903", "PK-03", Title = "Rx buffers in lists are used as one each, also over the ring's end", Vary = Vary.PackedOnly)]
     public static void RxList_OverTheEnd_IsOneChain(CaseContext c)
     {
-        foreach ((ushort size, ChainShape shape) in ((ushort, ChainShape)[])[(5, ChainShape.HeaderThenPayload), (7, ChainShape.SplitHeaderAt(9)), (100, ChainShape.Pieces(80))])
+        (ushort, ChainShape)[] rings = [(5, ChainShape.HeaderThenPayload), (7, ChainShape.SplitHeaderAt(9)), (100, ChainShape.Pieces(80))];
+        foreach ((ushort size, ChainShape shape) in rings)
         {
             c.Start(o => Sized(size)(o) with { RxShape = shape });
             (Flow flow, HostConnection host) = c.Open();
@@ -61,7 +66,12 @@ public static class PackedCases
         }
     }
 
-    [Case("VSC-0904", "PK-02", "PK-01", Title = "A chain whose first descriptor is not available yet is not used, nor are those behind it", Vary = Vary.PackedOnly)]
+    [Case(
+        "VSC-0904",
+        "PK-02",
+        "PK-01",
+        Title = "A chain whose first descriptor is not available yet is not used, nor are those behind it",
+        Vary = Vary.PackedOnly)]
     public static void Chain_NotAvailableYet_IsNotUsed(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -79,7 +89,11 @@ public static class PackedCases
 
             driver.Tx.Kick();
             driver.AskTwice();
-            CaseContext.Require(!driver.Tx.Ring.HasUsed, "used-before-available", "no chain is used before the first one is available", "a used descriptor");
+            CaseContext.Require(
+                !driver.Tx.Ring.HasUsed,
+                "used-before-available",
+                "no chain is used before the first one is available",
+                "a used descriptor");
             bool early = host.TryReceive(new byte[10], out _);
             CaseContext.Require(!early, "used-before-available", "nothing at the host application", "the payload of a chain that is not available");
         }
@@ -101,7 +115,11 @@ public static class PackedCases
             c.ExpectAllReturned();
             driver.Tx.Kick();
             driver.AskTwice();
-            CaseContext.Require(!driver.Tx.Ring.HasUsed, "stale-descriptor-used", "nothing is used while nothing is available", $"a used descriptor after {i + 1} packets");
+            CaseContext.Require(
+                !driver.Tx.Ring.HasUsed,
+                "stale-descriptor-used",
+                "nothing is used while nothing is available",
+                $"a used descriptor after {i + 1} packets");
         }
 
         CaseContext.Require(!host.TryReceive(new byte[1], out _), "data-twice", "no more bytes than were sent", "more");
@@ -147,7 +165,11 @@ public static class PackedCases
             CaseContext.Require(c.Watch(() => ring.HasUsed), "tx-chain-not-returned", "the tx chain is used", "it is not");
             PackedDescriptor used = ring.Raw.GetDescriptor(at);
             CaseContext.Require(used.Id == sent.Id, "wrong-buffer-id", $"buffer id {sent.Id}", $"{used.Id}");
-            CaseContext.Require(!used.Is(DescriptorFlags.Write), "tx-used-write", "WRITE clear: the device wrote nothing", $"flags 0x{(ushort)used.Flags:x}, length {used.Length}");
+            CaseContext.Require(
+                !used.Is(DescriptorFlags.Write),
+                "tx-used-write",
+                "WRITE clear: the device wrote nothing",
+                $"flags 0x{(ushort)used.Flags:x}, length {used.Length}");
             driver.Tx.Harvest();
         }
 
@@ -177,7 +199,12 @@ public static class PackedCases
         }
     }
 
-    [Case("VSC-0909", "PK-06", Title = "In an indirect table only WRITE counts: other flags and ids are ignored", Vary = Vary.PackedOnly, Needs = VirtioFeatures.IndirectDesc)]
+    [Case(
+        "VSC-0909",
+        "PK-06",
+        Title = "In an indirect table only WRITE counts: other flags and ids are ignored",
+        Vary = Vary.PackedOnly,
+        Needs = VirtioFeatures.IndirectDesc)]
     public static void IndirectTable_WithOddFlagsAndIds_MeansTheSame(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -213,7 +240,11 @@ public static class PackedCases
         }
     }
 
-    [Case("VSC-0910", "PK-07", Title = "With notifications enabled every used chain is notified, whatever the event offset says", Vary = Vary.PackedOnly)]
+    [Case(
+        "VSC-0910",
+        "PK-07",
+        Title = "With notifications enabled every used chain is notified, whatever the event offset says",
+        Vary = Vary.PackedOnly)]
     public static void TxUsed_EventsEnabled_IsNotified(CaseContext c)
     {
         (Flow flow, HostConnection _) = c.Open();
@@ -225,7 +256,11 @@ public static class PackedCases
             driver.PackedTx().DriverEvent = new EventSuppression((ushort)c.Random.Next(), (ushort)EventMode.Enable);
             ulong before = driver.TxCalls;
             UseOneTx(c, flow);
-            CaseContext.Require(c.Eventually(() => driver.TxCalls > before), "call-missing", "a notification after the chain was used", $"none for chain {i}");
+            CaseContext.Require(
+                c.Eventually(() => driver.TxCalls > before),
+                "call-missing",
+                "a notification after the chain was used",
+                $"none for chain {i}");
         }
 
         driver.Harvests = true;
@@ -315,7 +350,13 @@ public static class PackedCases
         }
     }
 
-    [Case("VSC-0914", "PK-07", "VQ-19", Title = "A driver that kicks only when the packed ring asks for it is always served", Vary = Vary.PackedOnly, Needs = VirtioFeatures.EventIdx)]
+    [Case(
+        "VSC-0914",
+        "PK-07",
+        "VQ-19",
+        Title = "A driver that kicks only when the packed ring asks for it is always served",
+        Vary = Vary.PackedOnly,
+        Needs = VirtioFeatures.EventIdx)]
     public static void Driver_KicksOnlyWhenAsked_IsServed(CaseContext c)
     {
         foreach (ushort size in (ReadOnlySpan<ushort>)[3, 100])

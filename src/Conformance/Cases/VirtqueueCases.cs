@@ -35,7 +35,10 @@ public static class VirtqueueCases
             return;
         }
 
-        throw new ExpectationException("misaligned-ring-accepted", "a failure status, or the connection closed", "the ring was acknowledged and started");
+        throw new ExpectationException(
+            "misaligned-ring-accepted",
+            "a failure status, or the connection closed",
+            "the ring was acknowledged and started");
     }
 
     [Case("VSC-0802", "VQ-02", Title = "REQUEST and RW mean the same however the driver cuts them into descriptors", Vary = Vary.Rings)]
@@ -156,22 +159,47 @@ public static class VirtqueueCases
             driver.ExhaustBuffers(flow, host);
             byte[] data = c.RandomBytes(500);
             _ = driver.Rx.TryPost(RingBuffer.Writable(RawDriver.Seam - (ulong)before, Size));
+            driver.PostBuffersAgain(4);
             driver.Rx.Flush();
             host.Send(data);
             Exchange.Same(flow.Read(data.Length), data, $"host to guest with {before} bytes in the lower region");
-            driver.PostBuffersAgain(4);
+            CaseContext.Require(
+                driver.ShortPackets == 0,
+                "rx-buffer-not-filled",
+                "the packet in the buffer",
+                "the buffer came back without a packet");
         }
     }
 
-    [Case("VSC-0808", "VQ-03", Title = "A packet in as many direct descriptors as the ring has is served, or refused cleanly", Probe = true, Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0808",
+        "VQ-03",
+        Title = "A packet in as many direct descriptors as the ring has is served, or refused cleanly",
+        Probe = true,
+        Vary = Vary.Layouts)]
     public static void TxPacket_InAllDescriptors_IsServedOrRefused(CaseContext c) =>
         RecordMaximum(c, "direct", [16, 64, 127, 128], o => o with { QueueSize = 128, IndirectChains = false });
 
-    [Case("VSC-0809", "VQ-03", Title = "An indirect table of up to 1024 descriptors is served, or refused cleanly", Probe = true, Vary = Vary.Layouts, Needs = VirtioFeatures.IndirectDesc)]
+    [Case(
+        "VSC-0809",
+        "VQ-03",
+        Title = "An indirect table of up to 1024 descriptors is served, or refused cleanly",
+        Probe = true,
+        Vary = Vary.Layouts,
+        Needs = VirtioFeatures.IndirectDesc)]
     public static void TxPacket_InLongTable_IsServedOrRefused(CaseContext c) =>
-        RecordMaximum(c, "indirect", [16, 128, 129, 256, 512, 1023, 1024], o => o with { QueueSize = 1024, IndirectChains = true, TxSlotSize = 2048 });
+        RecordMaximum(
+            c,
+            "indirect",
+            [16, 128, 129, 256, 512, 1023, 1024],
+            o => o with { QueueSize = 1024, IndirectChains = true, TxSlotSize = 2048 });
 
-    [Case("VSC-0810", "VQ-04", Title = "A tx chain with a device-writable buffer before a readable one does no harm", Vary = Vary.Layouts, Isolation = Isolation.Process)]
+    [Case(
+        "VSC-0810",
+        "VQ-04",
+        Title = "A tx chain with a device-writable buffer before a readable one does no harm",
+        Vary = Vary.Layouts,
+        Isolation = Isolation.Process)]
     public static void TxChain_WritableFirst_DoesNoHarm(CaseContext c)
     {
         foreach (bool headerReadable in (ReadOnlySpan<bool>)[true, false])
@@ -257,11 +285,20 @@ public static class VirtqueueCases
         static void Unchanged(string queue, byte[] before, byte[] after)
         {
             int at = after.AsSpan().CommonPrefixLength(before);
-            CaseContext.Require(at == before.Length, "driver-area-written", $"descriptors and available ring of the {queue} queue unchanged", $"byte {at} differs");
+            CaseContext.Require(
+                at == before.Length,
+                "driver-area-written",
+                $"descriptors and available ring of the {queue} queue unchanged",
+                $"byte {at} differs");
         }
     }
 
-    [Case("VSC-0813", "VQ-07", "B-48", Title = "Loops of descriptors and indices outside the table do not hang or end the device", Isolation = Isolation.Process)]
+    [Case(
+        "VSC-0813",
+        "VQ-07",
+        "B-48",
+        Title = "Loops of descriptors and indices outside the table do not hang or end the device",
+        Isolation = Isolation.Process)]
     public static void Descriptors_InLoop_DoNoHarm(CaseContext c)
     {
         Chain("ring.loop_to_itself", 0, [(0, Next)]);
@@ -330,7 +367,12 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0816", "VQ-10", Title = "Illegal indirect descriptors do not hang or end the device", Isolation = Isolation.Process, Needs = VirtioFeatures.IndirectDesc)]
+    [Case(
+        "VSC-0816",
+        "VQ-10",
+        Title = "Illegal indirect descriptors do not hang or end the device",
+        Isolation = Isolation.Process,
+        Needs = VirtioFeatures.IndirectDesc)]
     public static void Indirect_Illegal_DoesNoHarm(CaseContext c)
     {
         Func<SessionOptions, SessionOptions> indirect = WithIndirect(c);
@@ -352,7 +394,12 @@ public static class VirtqueueCases
             change);
     }
 
-    [Case("VSC-0817", "VQ-11", "B-48", Title = "An available index that jumps ahead by more than the ring, or back, does not hang or end the device", Isolation = Isolation.Process)]
+    [Case(
+        "VSC-0817",
+        "VQ-11",
+        "B-48",
+        Title = "An available index that jumps ahead by more than the ring, or back, does not hang or end the device",
+        Isolation = Isolation.Process)]
     public static void AvailableIndex_Jumps_DoesNoHarm(CaseContext c)
     {
         Jump("ring.avail_idx_ahead_by_the_ring_and_one", 129);
@@ -446,14 +493,23 @@ public static class VirtqueueCases
         CaseContext.Require(calls == 0, "call-although-suppressed", "no notification while avail.flags is 1", $"{calls} for {Packets} chains");
     }
 
-    [Case("VSC-0821", "VQ-14", Title = "With EVENT_IDX a notification comes when used_event is passed, whatever avail.flags says", Needs = VirtioFeatures.EventIdx)]
+    [Case(
+        "VSC-0821",
+        "VQ-14",
+        Title = "With EVENT_IDX a notification comes when used_event is passed, whatever avail.flags says",
+        Needs = VirtioFeatures.EventIdx)]
     public static void TxUsed_PassesUsedEvent_IsNotified(CaseContext c)
     {
         c.Start();
         PassUsedEvent(c, [0, 0, 1, 2, 5, 0, 9, 1, 20]);
     }
 
-    [Case("VSC-0822", "VQ-14", "VQ-23", Title = "With EVENT_IDX the notification comes also where the used index wraps", Needs = VirtioFeatures.EventIdx)]
+    [Case(
+        "VSC-0822",
+        "VQ-14",
+        "VQ-23",
+        Title = "With EVENT_IDX the notification comes also where the used index wraps",
+        Needs = VirtioFeatures.EventIdx)]
     public static void TxUsed_PassesUsedEventAtWrap_IsNotified(CaseContext c)
     {
         // Once with an event at every index on both sides of the wrap, once in steps over it.
@@ -537,7 +593,11 @@ public static class VirtqueueCases
         driver.Harvests = true;
         c.Record("ring.calls_before_used_event", $"{calls} of {Packets}");
         c.Fence();
-        CaseContext.Require(calls == 0, "call-before-event", "no notification while used.idx has not passed used_event", $"{calls} for {Packets} chains");
+        CaseContext.Require(
+            calls == 0,
+            "call-before-event",
+            "no notification while used.idx has not passed used_event",
+            $"{calls} for {Packets} chains");
     }
 
     [Case("VSC-0825", "VQ-16", "VS-X-08", Title = "The length of a used rx buffer is what the device wrote into it", Vary = Vary.Layouts)]
@@ -618,7 +678,11 @@ public static class VirtqueueCases
 
             sent.ForEach(s => driver.ExpectReturned(s));
             CaseContext.Require(driver.Tx.Outstanding == 0, "tx-chain-not-returned", "all chains returned", $"{driver.Tx.Outstanding} are out");
-            CaseContext.Require(driver.Tx.Ring.LastUsedWasKnown, "tx-chain-returned-twice", "each chain once", "a chain that the device does not hold");
+            CaseContext.Require(
+                driver.Tx.Ring.LastUsedWasKnown,
+                "tx-chain-returned-twice",
+                "each chain once",
+                "a chain that the device does not hold");
         }
 
         c.Fence();
@@ -657,7 +721,11 @@ public static class VirtqueueCases
     [Case("VSC-0829", "VQ-20", Title = "The flags of the used ring are 0 or 1")]
     public static void UsedFlags_WithoutEventIdx_AreZeroOrOne(CaseContext c) => SampleUsedFlags(c, SplitRingMemory.NoNotify);
 
-    [Case("VSC-0830", "VQ-20", Title = "The flags of the used ring are 0 with EVENT_IDX, also after a restart of the ring", Needs = VirtioFeatures.EventIdx)]
+    [Case(
+        "VSC-0830",
+        "VQ-20",
+        Title = "The flags of the used ring are 0 with EVENT_IDX, also after a restart of the ring",
+        Needs = VirtioFeatures.EventIdx)]
     public static void UsedFlags_WithEventIdx_AreZero(CaseContext c) => SampleUsedFlags(c, 0);
 
     [Case("VSC-0831", "VQ-21", Title = "Ten thousand kicks for nothing do no harm", Vary = Vary.Layouts)]
@@ -733,7 +801,11 @@ public static class VirtqueueCases
         Exchange.Echo(c, flow, host);
     }
 
-    [Case("VSC-0836", "FE-12", Title = "With IN_ORDER tx chains are used in the order in which they were made available", Needs = VirtioFeatures.InOrder)]
+    [Case(
+        "VSC-0836",
+        "FE-12",
+        Title = "With IN_ORDER tx chains are used in the order in which they were made available",
+        Needs = VirtioFeatures.InOrder)]
     public static void TxChains_InOrder_AreUsedInOrder(CaseContext c)
     {
         (Flow flow, HostConnection _) = c.Open();
@@ -765,7 +837,11 @@ public static class VirtqueueCases
             {
                 uint id = ring.GetUsed(i & (ring.Size - 1)).Id;
                 int place = order.IndexOf(id);
-                CaseContext.Require(place > at, "out-of-order", $"chains used in the order {string.Join(", ", order)}", $"{id} after {(at < 0 ? "none" : order[at])}");
+                CaseContext.Require(
+                    place > at,
+                    "out-of-order",
+                    $"chains used in the order {string.Join(", ", order)}",
+                    $"{id} after {(at < 0 ? "none" : order[at])}");
                 at = place;
             }
 

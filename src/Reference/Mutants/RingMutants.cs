@@ -8,48 +8,161 @@ internal static class RingMutants
 {
     public static IEnumerable<Mutant> All =>
     [
-        On(VsockQueue.Tx, "ring-header-in-one-buffer", "VQ-02", "Ignores packets whose header is cut into pieces.", r => new WholeHeader(r, c => c.Readable)),
-        On(VsockQueue.Rx, "ring-rx-header-in-one-buffer", "VQ-02", "Gives rx buffers back unused whose first piece is shorter than a header.", r => new WholeHeader(r, c => c.Writable)),
+        On(
+            VsockQueue.Tx,
+            "ring-header-in-one-buffer",
+            "VQ-02",
+            "Ignores packets whose header is cut into pieces.",
+            r => new WholeHeader(r, c => c.Readable)),
+        On(
+            VsockQueue.Rx,
+            "ring-rx-header-in-one-buffer",
+            "VQ-02",
+            "Gives rx buffers back unused whose first piece is shorter than a header.",
+            r => new WholeHeader(r, c => c.Writable)),
         On(VsockQueue.Tx, "ring-two-buffers-at-most", "VQ-02", "Ignores packets in more than two buffers.", r => new FewBuffers(r)),
         On(VsockQueue.Tx, "ring-writes-readable-buffers", "VQ-05", "Writes into packets of the guest.", r => new Scribbling(r)),
         On(VsockQueue.Tx, "ring-writes-descriptors", "VQ-06", "Clears descriptors that it has used (split).", r => new ClearsDescriptors(r)),
-        On(VsockQueue.Tx, "ring-indirect-write-flag", "VQ-08", "Ignores a chain whose indirect descriptor has the WRITE flag.", r => new MindsWriteFlag(r)),
-        On(VsockQueue.Tx, "ring-direct-then-indirect", "VQ-09", "Ignores a chain with direct descriptors before the indirect one.", r => new MindsDirectFirst(r)),
-        OnAll("ring-call-missing", "VQ-12", "Does not notify without EVENT_IDX.", r => new Calling(r, (ring, needed) => needed && ring.Setup.EventIdx)),
-        OnAll("ring-call-although-suppressed", "VQ-13", "Notifies although the guest asked it not to, without EVENT_IDX (split).", r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: false, Layout: RingLayout.Split })),
+        On(
+            VsockQueue.Tx,
+            "ring-indirect-write-flag",
+            "VQ-08",
+            "Ignores a chain whose indirect descriptor has the WRITE flag.",
+            r => new MindsWriteFlag(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-direct-then-indirect",
+            "VQ-09",
+            "Ignores a chain with direct descriptors before the indirect one.",
+            r => new MindsDirectFirst(r)),
+        OnAll(
+            "ring-call-missing",
+            "VQ-12",
+            "Does not notify without EVENT_IDX.",
+            r => new Calling(r, (ring, needed) => needed && ring.Setup.EventIdx)),
+        OnAll(
+            "ring-call-although-suppressed",
+            "VQ-13",
+            "Notifies although the guest asked it not to, without EVENT_IDX (split).",
+            r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: false, Layout: RingLayout.Split })),
         OnAll("ring-event-missing", "VQ-14", "Does not notify with EVENT_IDX, but for the first time.", r => new FirstCallOnly(r)),
-        OnAll("ring-event-ignored", "VQ-15", "Notifies of every batch with EVENT_IDX (split).", r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: true, Layout: RingLayout.Split })),
+        OnAll(
+            "ring-event-ignored",
+            "VQ-15",
+            "Notifies of every batch with EVENT_IDX (split).",
+            r => new Calling(r, (ring, needed) => needed || ring.Setup is { EventIdx: true, Layout: RingLayout.Split })),
         On(VsockQueue.Rx, "ring-used-length-zero", "VQ-16", "Returns filled buffers with length 0.", r => new Measuring(r, _ => 0)),
-        On(VsockQueue.Rx, "ring-used-length-short", "VQ-16", "Forgets the header in the length of what it returns.", r => new Measuring(r, written => written < 44 ? 0 : written - 44)),
-        On(VsockQueue.Rx, "ring-used-length-long", "VS-X-08", "Returns filled buffers with 4 bytes more than it wrote.", r => new Measuring(r, written => written + 4)),
+        On(
+            VsockQueue.Rx,
+            "ring-used-length-short",
+            "VQ-16",
+            "Forgets the header in the length of what it returns.",
+            r => new Measuring(r, written => written < 44 ? 0 : written - 44)),
+        On(
+            VsockQueue.Rx,
+            "ring-used-length-long",
+            "VS-X-08",
+            "Returns filled buffers with 4 bytes more than it wrote.",
+            r => new Measuring(r, written => written + 4)),
         On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
         On(VsockQueue.Rx, "ring-writes-past-the-buffer", "VQ-05", "Writes one byte behind the last buffer that it fills.", r => new Overrunning(r)),
         On(VsockQueue.Tx, "ring-long-chain-kept", "VQ-03", "Does not give back chains of more than 64 buffers.", r => new KeepsLong(r)),
         On(VsockQueue.Tx, "ring-bad-chain-fatal", "VQ-10", "Dies of a chain that breaks a rule.", r => new Dying(r, TakeResult.BadChain)),
         On(VsockQueue.Tx, "ring-broken-fatal", "VQ-11", "Dies of a ring that cannot be followed.", r => new Dying(r, TakeResult.BrokenRing)),
-        On(VsockQueue.Tx, "ring-kicks-for-nothing", "VQ-21", "Gives the ring up when it was kicked ten times in a row for nothing.", r => new Offended(r)),
-        On(VsockQueue.Tx, "ring-index-compared-as-number", "VQ-23", "Takes an available index below its own for nothing new (split).", r => new ComparesIndices(r)),
-        OnAll("ring-event-one-late", "VQ-14", "Notifies one chain after used_event (split).", r => new OwnEvent(r, (wanted, now, before) => (ushort)(now - wanted - 2) < (ushort)(now - before))),
-        OnAll("ring-event-without-wrap", "VQ-14", "Compares used_event with indices as numbers (split).", r => new OwnEvent(r, (wanted, now, before) => wanted >= before && wanted < now)),
+        On(
+            VsockQueue.Tx,
+            "ring-kicks-for-nothing",
+            "VQ-21",
+            "Gives the ring up when it was kicked ten times in a row for nothing.",
+            r => new Offended(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-index-compared-as-number",
+            "VQ-23",
+            "Takes an available index below its own for nothing new (split).",
+            r => new ComparesIndices(r)),
+        OnAll(
+            "ring-event-one-late",
+            "VQ-14",
+            "Notifies one chain after used_event (split).",
+            r => new OwnEvent(r, (wanted, now, before) => (ushort)(now - wanted - 2) < (ushort)(now - before))),
+        OnAll(
+            "ring-event-without-wrap",
+            "VQ-14",
+            "Compares used_event with indices as numbers (split).",
+            r => new OwnEvent(r, (wanted, now, before) => wanted >= before && wanted < now)),
         OnAll("ring-event-minds-flags", "VQ-14", "Does not notify with EVENT_IDX while avail.flags is 1 (split).", r => new MindsAvailFlags(r)),
-        OnAll("ring-used-flags-with-event-idx", "VQ-20", "Sets NO_NOTIFY in used.flags although EVENT_IDX was accepted (split).", r => new FlagsToo(r)),
-        On(VsockQueue.Tx, "ring-sleeps-at-start", "VQ-19", "Looks at the ring only after a kick that comes while it runs.", r => new SleepsAtStart(r)),
-        On(VsockQueue.Tx, "ring-packed-takes-last-lap", "PK-02", "Takes descriptors for available whose AVAIL bit is from the lap before (packed).", r => new TakesLastLap(r)),
-        On(VsockQueue.Tx, "ring-packed-takes-too-early", "PK-02", "Takes a chain when the descriptor behind it is available (packed).", r => new TakesTooEarly(r)),
-        On(VsockQueue.Tx, "ring-packed-id-is-index", "PK-05", "Returns the place of a chain in the ring in place of its buffer id (packed).", r => new IdIsIndex(r)),
+        OnAll(
+            "ring-used-flags-with-event-idx",
+            "VQ-20",
+            "Sets NO_NOTIFY in used.flags although EVENT_IDX was accepted (split).",
+            r => new FlagsToo(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-sleeps-at-start",
+            "VQ-19",
+            "Looks at the ring only after a kick that comes while it runs.",
+            r => new SleepsAtStart(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-takes-last-lap",
+            "PK-02",
+            "Takes descriptors for available whose AVAIL bit is from the lap before (packed).",
+            r => new TakesLastLap(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-takes-too-early",
+            "PK-02",
+            "Takes a chain when the descriptor behind it is available (packed).",
+            r => new TakesTooEarly(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-id-is-index",
+            "PK-05",
+            "Returns the place of a chain in the ring in place of its buffer id (packed).",
+            r => new IdIsIndex(r)),
         OnAll("ring-packed-event-mode-reserved", "PK-07", "Asks for kicks in the reserved mode (packed).", r => new ReservedMode(r)),
-        On(VsockQueue.Tx, "ring-packed-event-next-lap", "PK-07", "Ignores the wrap counter of the event that the guest waits for (packed).", r => new IgnoresEventWrap(r)),
-        On(VsockQueue.Tx, "ring-packed-table-minds-next", "PK-06", "Ignores a chain whose indirect table has NEXT flags (packed).", r => new MindsTableFlags(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-event-next-lap",
+            "PK-07",
+            "Ignores the wrap counter of the event that the guest waits for (packed).",
+            r => new IgnoresEventWrap(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-table-minds-next",
+            "PK-06",
+            "Ignores a chain whose indirect table has NEXT flags (packed).",
+            r => new MindsTableFlags(r)),
         On(VsockQueue.Tx, "ring-region-end", "VQ-02", "Ignores packets with a buffer in two memory regions.", r => new OneRegion(r, c => c.Readable)),
-        On(VsockQueue.Rx, "ring-rx-region-end", "VQ-02", "Gives rx buffers back unused that lie in two memory regions.", r => new OneRegion(r, c => c.Writable)),
+        On(
+            VsockQueue.Rx,
+            "ring-rx-region-end",
+            "VQ-02",
+            "Gives rx buffers back unused that lie in two memory regions.",
+            r => new OneRegion(r, c => c.Writable)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
         On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
         OnAll("ring-used-flags-junk", "VQ-20", "Sets a reserved bit of the used ring's flags (split).", r => new JunkFlags(r)),
-        On(VsockQueue.Tx, "ring-out-of-order", "FE-12", "Gives back the chains of a batch in reverse although IN_ORDER was accepted.", r => new Reversing(r)),
+        On(
+            VsockQueue.Tx,
+            "ring-out-of-order",
+            "FE-12",
+            "Gives back the chains of a batch in reverse although IN_ORDER was accepted.",
+            r => new Reversing(r)),
         On(VsockQueue.Rx, "ring-packed-list-counted-as-one", "PK-03", "Advances by one for a list of descriptors (packed).", r => new CountsOne(r)),
-        On(VsockQueue.Tx, "ring-packed-write-flag", "PK-05", "Says of packets of the guest that it wrote into them (packed).", r => new PackedMeasuring(r)),
-        OnAll("ring-packed-suppression-ignored", "PK-07", "Notifies although the guest disabled it (packed).", r => new Calling(r, (ring, needed) => needed || ring.Setup.Layout == RingLayout.Packed)),
+        On(
+            VsockQueue.Tx,
+            "ring-packed-write-flag",
+            "PK-05",
+            "Says of packets of the guest that it wrote into them (packed).",
+            r => new PackedMeasuring(r)),
+        OnAll(
+            "ring-packed-suppression-ignored",
+            "PK-07",
+            "Notifies although the guest disabled it (packed).",
+            r => new Calling(r, (ring, needed) => needed || ring.Setup.Layout == RingLayout.Packed)),
     ];
 
     private static Mutant On(int queue, string id, string breaks, string summary, Func<DeviceRing, DeviceRing> wrap) =>
@@ -420,7 +533,8 @@ internal static class RingMutants
             return base.TryTake(chain);
         }
 
-        public override void Complete(ushort id, ushort ringEntries, uint written) => base.Complete(Packed is null ? id : index, ringEntries, written);
+        public override void Complete(ushort id, ushort ringEntries, uint written) =>
+            base.Complete(Packed is null ? id : index, ringEntries, written);
     }
 
     private sealed class ReservedMode(DeviceRing inner) : RingDecorator(inner)

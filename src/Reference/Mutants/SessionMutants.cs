@@ -22,7 +22,11 @@ internal static class SessionMutants
         With("session-stopped-ring-goes-on", "RS-02", "Goes on processing a ring after GET_VRING_BASE.", new NeverStops()),
         With("session-ignores-mmap-offset", "VU-11", "Maps every region from the start of its file.", new IgnoresOffset()),
         With("session-ring-address-as-guest-address", "VU-12", "Takes the addresses of rings for guest-physical ones.", new GuestAddresses()),
-        With("session-config-cut-at-its-end", "VU-14", "Answers a GET_CONFIG that goes beyond the end with the bytes that are there, fewer than asked for.", new CutConfig()),
+        With(
+            "session-config-cut-at-its-end",
+            "VU-14",
+            "Answers a GET_CONFIG that goes beyond the end with the bytes that are there, fewer than asked for.",
+            new CutConfig()),
         With("session-config-writable", "VU-15", "Accepts a write of the configuration.", new WritableConfig()),
         With("session-acknowledges-nothing", "VU-18", "Does not acknowledge requests that ask for it.", new AcknowledgesNothing()),
         With("session-refuses-quietly", "VU-18", "Acknowledges everything as done.", new AlwaysFine()),
@@ -31,10 +35,22 @@ internal static class SessionMutants
         With("session-reset-device-ignored", "VU-24", "Does not reset on RESET_DEVICE.", new IgnoresResetDevice()),
         With("session-starts-before-driver-ok", "ST-01", "Processes rings before DRIVER_OK.", new TooEarly()),
         With("session-misaligned-ring", "VQ-01", "Rounds the addresses of rings down to a multiple of 16.", new RoundsAddresses()),
-        new("session-keeps-base", "RR-02", "Starts a ring again where it was stopped, whatever base it is given.", p => p with { Session = new KeepsBase() }),
+        new(
+            "session-keeps-base",
+            "RR-02",
+            "Starts a ring again where it was stopped, whatever base it is given.",
+            p => p with { Session = new KeepsBase() }),
         new("session-keeps-size", "RR-03", "Takes every ring to have the size of the first (split).", p => p with { Layout = new FirstSize().Of }),
-        new("session-keeps-seqpacket", "VS-X-43", "Leaves SEQPACKET in force once a guest has accepted it.", p => p with { Features = new StickySeqpacket() }),
-        new("session-size-128-at-most", "VQ-23", "Takes larger rings to have 128 entries.", p => p with { Layout = s => s with { Size = Math.Min(s.Size, (ushort)128) } }),
+        new(
+            "session-keeps-seqpacket",
+            "VS-X-43",
+            "Leaves SEQPACKET in force once a guest has accepted it.",
+            p => p with { Features = new StickySeqpacket() }),
+        new(
+            "session-size-128-at-most",
+            "VQ-23",
+            "Takes larger rings to have 128 entries.",
+            p => p with { Layout = s => s with { Size = Math.Min(s.Size, (ushort)128) } }),
         new("session-packed-size-power-of-two", "PK-04", "Takes a packed ring to have a power of two of entries.", p => p with
         {
             Layout = s => s.Layout == RingLayout.Packed ? s with { Size = (ushort)(1 << BitOperations.Log2(s.Size)) } : s,
