@@ -349,6 +349,20 @@ public static class LifecycleCases
         }
     }
 
+    [Case("VSC-1017", "B-12", Title = "What becomes of a host connection that was made before the rings were started is recorded", Probe = true)]
+    public static void HostConnection_BeforeStart_IsRecorded(CaseContext c)
+    {
+        RawDriver driver = c.Start(o => o with { Start = false });
+        uint port = driver.NewGuestPort();
+        using HostConnection host = c.Host.Connect(port);
+        driver.AskTwice();
+        driver.Start();
+        c.Fence();
+        bool forwarded = driver.TakeStray(p => p.Op == Op.Request && p.Header.DstPort == port) is not null;
+        _ = host.TryReceive(new byte[1], out _);
+        c.Record("lifecycle.host_connection_before_start", forwarded ? "forwarded" : host.End == HostEnd.Open ? "kept waiting" : "closed");
+    }
+
     private static SessionOptions Small(SessionOptions options) => options with { QueueSize = 64, TxSlotSize = 1024, RxBufferSize = 1024 };
 
     private static SessionOptions WithoutSeqpacket(SessionOptions options) =>

@@ -852,6 +852,43 @@ public static class VirtqueueCases
         }
     }
 
+    [Case(
+        "VSC-0837",
+        "VQ-04",
+        Title = "Rx chains with device-readable buffers do no harm",
+        Vary = Vary.Layouts,
+        Isolation = Isolation.Process)]
+    public static void RxChain_WithReadable_DoesNoHarm(CaseContext c)
+    {
+        RawDriver driver = c.Start(o => o with { RxBuffers = 4 });
+        (Flow flow, HostConnection host) = c.Open();
+        driver.ExhaustBuffers(flow, host);
+        c.Taint(VsockQueue.Rx);
+        driver.MindsClosing = false;
+        driver.Harvests = false;
+        RingBuffer readable = RingBuffer.Readable(driver.Arena.Allocate(64), 64);
+        RingBuffer writable = RingBuffer.Writable(driver.Arena.Allocate(1024), 1024);
+        _ = driver.Rx.TryPost(readable);
+        _ = driver.Rx.TryPost(writable, readable);
+        _ = driver.Rx.TryPost(readable, writable);
+        driver.Rx.Flush();
+        host.Send(c.RandomBytes(100));
+        string outcome;
+        try
+        {
+            driver.AskTwice();
+            outcome = driver.Rx.Ring.HasUsed ? "returned" : "kept";
+        }
+        catch (TransportException e) when (e.Fault == TransportFault.Closed)
+        {
+            outcome = "closed";
+        }
+
+        c.Record($"ring.readable_in_rx {c.Variant.Name}", outcome);
+        c.Stop();
+        c.Fence();
+    }
+
     private static Func<SessionOptions, SessionOptions> WithIndirect(CaseContext c) =>
         o => o with { Features = o.Features | (c.Facts.OfferedFeatures & VirtioFeatures.IndirectDesc) };
 

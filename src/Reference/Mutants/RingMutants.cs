@@ -67,7 +67,7 @@ internal static class RingMutants
         On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
         On(VsockQueue.Rx, "ring-writes-past-the-buffer", "VQ-05", "Writes one byte behind the last buffer that it fills.", r => new Overrunning(r)),
         On(VsockQueue.Tx, "ring-long-chain-kept", "VQ-03", "Does not give back chains of more than 64 buffers.", r => new KeepsLong(r)),
-        On(VsockQueue.Tx, "ring-bad-chain-fatal", "VQ-10", "Dies of a chain that breaks a rule.", r => new Dying(r, TakeResult.BadChain)),
+        OnAll("ring-bad-chain-fatal", "VQ-10", "Dies of a chain that breaks a rule.", r => new Dying(r, TakeResult.BadChain)),
         On(VsockQueue.Tx, "ring-broken-fatal", "VQ-11", "Dies of a ring that cannot be followed.", r => new Dying(r, TakeResult.BrokenRing)),
         On(
             VsockQueue.Tx,
