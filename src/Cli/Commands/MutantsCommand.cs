@@ -13,24 +13,33 @@ internal static class MutantsCommand
         Option<string?> output = new("--out") { Description = "Folder for kill-matrix.json.", HelpName = "DIR" };
         Option<string?> only = new("--mutant") { Description = "Only this mutant.", HelpName = "ID" };
         Option<bool> own = new("--own") { Description = "Only the cases of the requirement that a mutant breaks." };
+        Option<bool> exhaustive = new("--exhaustive") { Description = "Every case against every mutant; names the cases that catch none." };
         Option<ulong> seed = new("--seed") { Description = "Seed of all cases.", DefaultValueFactory = _ => 1 };
         Option<int> jobs = new("--jobs") { Description = "Mutants judged at a time.", DefaultValueFactory = _ => Environment.ProcessorCount };
         Command command = new("mutants", "Run the suite against the reference device with one rule broken at a time: every mutant must be caught.")
         {
-            output, only, own, seed, jobs,
+            output, only, own, exhaustive, seed, jobs,
         };
         command.SetAction((parsed, cancellation) =>
         {
             IReadOnlyList<Mutant> mutants = Select(parsed.GetValue(only));
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
             KillMatrix matrix = new(bench.Catalogue, bench.Register, parsed.GetValue(seed));
-            MutantFate[] fates = Judge(bench, matrix, mutants, parsed.GetValue(own), Math.Max(1, parsed.GetValue(jobs)), cancellation);
+            KillScope scope = parsed.GetValue(exhaustive) ? KillScope.Exhaustive : parsed.GetValue(own) ? KillScope.Own : KillScope.Usual;
+            MutantFate[] fates = Judge(bench, matrix, mutants, scope, Math.Max(1, parsed.GetValue(jobs)), cancellation);
             if (folder is not null)
             {
                 File.WriteAllText(Path.Combine(folder, "kill-matrix.json"), JsonSerializer.Serialize(new KillMatrixDocument(fates), CliJson.Options));
             }
 
             MutantFate[] survivors = [.. fates.Where(f => !f.KilledByOwn)];
+            if (scope == KillScope.Exhaustive)
+            {
+                HashSet<string> useful = [.. fates.SelectMany(f => f.KilledBy).Select(name => name.Split('[')[0])];
+                string[] idle = [.. bench.Catalogue.Cases.Where(c => !c.Attribute.Probe && !useful.Contains(c.Id)).Select(c => c.Id)];
+                bench.Out.WriteLine($"cases that catch no mutant (probes apart): {(idle.Length == 0 ? "none" : string.Join(' ', idle))}");
+            }
+
             bench.Out.WriteLine($"{fates.Length} mutants: {fates.Length - survivors.Length} caught by a case of the requirement they break, {survivors.Length} not");
             return Task.FromResult(survivors.Length == 0 ? ExitCodes.Passed : ExitCodes.Harness);
         });
@@ -41,13 +50,13 @@ internal static class MutantsCommand
         ? MutantCatalogue.All
         : [MutantCatalogue.Find(id) ?? throw new UsageException($"--mutant: there is no mutant '{id}'{Targets.Suggestion.For(id, MutantCatalogue.All.Select(m => m.Id))}")];
 
-    private static MutantFate[] Judge(Workbench bench, KillMatrix matrix, IReadOnlyList<Mutant> mutants, bool own, int jobs, CancellationToken cancellation)
+    private static MutantFate[] Judge(Workbench bench, KillMatrix matrix, IReadOnlyList<Mutant> mutants, KillScope scope, int jobs, CancellationToken cancellation)
     {
         MutantFate[] fates = new MutantFate[mutants.Count];
         ParallelOptions options = new() { MaxDegreeOfParallelism = jobs, CancellationToken = cancellation };
         _ = Parallel.For(0, mutants.Count, options, i =>
         {
-            fates[i] = matrix.Judge(mutants[i], own, cancellation);
+            fates[i] = matrix.Judge(mutants[i], scope, cancellation);
             string killers = fates[i].KilledBy.Count == 0 ? "nobody" : string.Join(' ', fates[i].KilledBy.Take(4)) + (fates[i].KilledBy.Count > 4 ? $" and {fates[i].KilledBy.Count - 4} more" : "");
             lock (bench)
             {

@@ -11,6 +11,19 @@ namespace Vsockspec.Conformance.Mutation;
 /// <param name="KilledByOwn">True when a case that judges <paramref name="Breaks"/> is among them.</param>
 public sealed record MutantFate(string Id, string Breaks, string Summary, IReadOnlyList<string> KilledBy, bool KilledByOwn);
 
+/// <summary>Which cases a mutant meets.</summary>
+public enum KillScope
+{
+    /// <summary>Those that judge the requirement it breaks.</summary>
+    Own,
+
+    /// <summary>The others too, until enough have caught it.</summary>
+    Usual,
+
+    /// <summary>All of them: shows which cases catch nothing.</summary>
+    Exhaustive,
+}
+
 /// <summary>
 /// Runs the suite against every mutant of the reference device: the proof that its cases can fail. A mutant first meets the cases that
 /// judge the requirement it breaks, under all variants, then the others, until enough have caught it.
@@ -25,16 +38,15 @@ public sealed class KillMatrix(Catalogue catalogue, RequirementRegister register
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(400);
 
     /// <summary>Judges one mutant.</summary>
-    /// <param name="ownOnly">Only the cases of the requirement it breaks.</param>
-    public MutantFate Judge(Mutant mutant, bool ownOnly, CancellationToken cancellation)
+    public MutantFate Judge(Mutant mutant, KillScope scope, CancellationToken cancellation)
     {
         ILookup<bool, CaseRun> byOwn = catalogue.Runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
         List<string> killers = [];
         bool own = Kill(mutant, byOwn[true], int.MaxValue, killers, cancellation);
-        if (!ownOnly && killers.Count < EnoughKills)
+        if (scope == KillScope.Exhaustive || (scope == KillScope.Usual && killers.Count < EnoughKills))
         {
-            IEnumerable<CaseRun> others = byOwn[false].Where(r => !r.Case.Attribute.Slow).DistinctBy(r => r.Case.Id);
-            _ = Kill(mutant, others, EnoughKills - killers.Count, killers, cancellation);
+            IEnumerable<CaseRun> others = byOwn[false].Where(r => scope == KillScope.Exhaustive || !r.Case.Attribute.Slow).DistinctBy(r => r.Case.Id);
+            _ = Kill(mutant, others, scope == KillScope.Exhaustive ? int.MaxValue : EnoughKills - killers.Count, killers, cancellation);
         }
 
         return new MutantFate(mutant.Id, mutant.Breaks, mutant.Summary, killers, own);
