@@ -25,6 +25,7 @@ public static class MutantCatalogue
             .. CreditMutants.All,
             .. FeatureMutants.All,
             .. FlowControlMutants.All,
+            .. LifecycleMutants.All,
             .. MessageMutants.All,
             .. PacketMutants.All,
             .. RingMutants.All,
