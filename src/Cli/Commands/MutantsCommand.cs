@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Vsockspec.Cases;
 using Vsockspec.Conformance.Mutation;
 using Vsockspec.Reference.Mutants;
 
@@ -14,17 +15,25 @@ internal static class MutantsCommand
         Option<string?> only = new("--mutant") { Description = "Only this mutant.", HelpName = "ID" };
         Option<bool> own = new("--own") { Description = "Only the cases of the requirement that a mutant breaks." };
         Option<bool> exhaustive = new("--exhaustive") { Description = "Every case against every mutant; names the cases that catch none." };
+        Option<string[]> cases = new("--case") { Description = "Only cases that match, by id.", HelpName = "GLOB" };
         Option<ulong> seed = new("--seed") { Description = "Seed of all cases.", DefaultValueFactory = _ => 1 };
         Option<int> jobs = new("--jobs") { Description = "Mutants judged at a time.", DefaultValueFactory = _ => Environment.ProcessorCount };
         Command command = new("mutants", "Run the suite against the reference device with one rule broken at a time: every mutant must be caught.")
         {
-            output, only, own, exhaustive, seed, jobs,
+            output, only, own, exhaustive, cases, seed, jobs,
         };
         command.SetAction((parsed, cancellation) =>
         {
             IReadOnlyList<Mutant> mutants = Select(parsed.GetValue(only));
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
-            KillMatrix matrix = new(bench.Catalogue, bench.Register, parsed.GetValue(seed));
+            string[] globs = parsed.GetValue(cases) ?? [];
+            CaseRun[] runs = [.. bench.Catalogue.Runs.Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
+            if (runs.Length == 0)
+            {
+                throw new UsageException($"--case: no case matches {string.Join(", ", globs)}");
+            }
+
+            KillMatrix matrix = new(runs, bench.Register, parsed.GetValue(seed));
             KillScope scope = parsed.GetValue(exhaustive) ? KillScope.Exhaustive : parsed.GetValue(own) ? KillScope.Own : KillScope.Usual;
             MutantFate[] fates = Judge(bench, matrix, mutants, scope, Math.Max(1, parsed.GetValue(jobs)), cancellation);
             if (folder is not null)
@@ -36,7 +45,7 @@ internal static class MutantsCommand
             if (scope == KillScope.Exhaustive)
             {
                 HashSet<string> useful = [.. fates.SelectMany(f => f.KilledBy).Select(name => name.Split('[')[0])];
-                string[] idle = [.. bench.Catalogue.Cases.Where(c => !c.Attribute.Probe && !useful.Contains(c.Id)).Select(c => c.Id)];
+                string[] idle = [.. runs.Select(r => r.Case).Distinct().Where(c => !c.Attribute.Probe && !useful.Contains(c.Id)).Select(c => c.Id)];
                 bench.Out.WriteLine($"cases that catch no mutant (probes apart): {(idle.Length == 0 ? "none" : string.Join(' ', idle))}");
             }
 

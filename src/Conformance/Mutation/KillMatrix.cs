@@ -28,7 +28,7 @@ public enum KillScope
 /// Runs the suite against every mutant of the reference device: the proof that its cases can fail. A mutant first meets the cases that
 /// judge the requirement it breaks, under all variants, then the others, until enough have caught it.
 /// </summary>
-public sealed class KillMatrix(Catalogue catalogue, RequirementRegister register, ulong seed)
+public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister register, ulong seed)
 {
     /// <summary>A mutant that so many cases catch needs no more.</summary>
     private const int EnoughKills = 12;
@@ -40,7 +40,7 @@ public sealed class KillMatrix(Catalogue catalogue, RequirementRegister register
     /// <summary>Judges one mutant.</summary>
     public MutantFate Judge(Mutant mutant, KillScope scope, CancellationToken cancellation)
     {
-        ILookup<bool, CaseRun> byOwn = catalogue.Runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
+        ILookup<bool, CaseRun> byOwn = runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
         List<string> killers = [];
         bool own = Kill(mutant, byOwn[true], int.MaxValue, killers, cancellation);
         if (scope == KillScope.Exhaustive || (scope == KillScope.Usual && killers.Count < EnoughKills))
@@ -54,10 +54,10 @@ public sealed class KillMatrix(Catalogue catalogue, RequirementRegister register
 
     private static bool IsKill(CaseResult result) => result.Verdict is Verdict.Fail or Verdict.NonStrict or Verdict.Inconclusive;
 
-    private bool Kill(Mutant mutant, IEnumerable<CaseRun> runs, int enough, List<string> killers, CancellationToken cancellation)
+    private bool Kill(Mutant mutant, IEnumerable<CaseRun> chosen, int enough, List<string> killers, CancellationToken cancellation)
     {
         int before = killers.Count;
-        foreach (CaseRun run in runs)
+        foreach (CaseRun run in chosen)
         {
             cancellation.ThrowIfCancellationRequested();
             if (killers.Count - before >= enough)
