@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Vsockspec.Cases;
 using Vsockspec.Cli.Output;
+using Vsockspec.Reference.Mutants;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli.Commands;
@@ -15,6 +16,7 @@ internal static class ListCommand
         Requirements(bench),
         Targets(bench),
         Profiles(bench),
+        Mutants(bench),
     };
 
     private static Command Cases(Workbench bench)
@@ -144,6 +146,29 @@ internal static class ListCommand
             foreach ((Profile profile, int cases) in profiles)
             {
                 table.Add(profile.Name, cases.ToString(), profile.Description);
+            }
+
+            table.Print(bench.Out);
+        });
+        return command;
+    }
+
+    private static Command Mutants(Workbench bench)
+    {
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("mutants", "The reference device with one rule broken at a time.") { json };
+        command.SetAction(parsed =>
+        {
+            if (parsed.GetValue(json))
+            {
+                Print(bench, MutantCatalogue.All.Select(m => new JsonObject { ["id"] = m.Id, ["breaks"] = m.Breaks, ["summary"] = m.Summary }));
+                return;
+            }
+
+            TextTable table = new("id", "breaks", "what it does wrong");
+            foreach (Mutant mutant in MutantCatalogue.All)
+            {
+                table.Add(mutant.Id, mutant.Breaks, mutant.Summary);
             }
 
             table.Print(bench.Out);
