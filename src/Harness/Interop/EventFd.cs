@@ -51,7 +51,10 @@ public sealed class EventFd : IDisposable
         return (long)LibC.write(Fd, &one, 8) == 8;
     }
 
-    /// <summary>Makes <see cref="Drain"/> safe on a descriptor of a peer's. The flag is shared with everybody who holds the descriptor, so only the reader may set it.</summary>
+    /// <summary>
+    /// Makes <see cref="Drain"/> safe on a descriptor of a peer's. The flag is shared with everybody who holds the descriptor, so only the reader
+    /// may set it.
+    /// </summary>
     /// <exception cref="ErrnoException">The descriptor is no file that has flags.</exception>
     public void DoNotBlock()
     {
@@ -62,7 +65,9 @@ public sealed class EventFd : IDisposable
         }
     }
 
-    /// <summary>Reads and clears the counter. Zero when it was not signalled. Never blocks on a descriptor that we made, nor after <see cref="DoNotBlock"/>.</summary>
+    /// <summary>
+    /// Reads and clears the counter. Zero when it was not signalled. Never blocks on a descriptor that we made, nor after <see cref="DoNotBlock"/>.
+    /// </summary>
     public unsafe ulong Drain()
     {
         ulong value;

@@ -117,7 +117,10 @@ public sealed unsafe class UnixListener : IDisposable
         }
     }
 
-    /// <summary>A connect is refused exactly when the file is a socket without a listener; other files give ENOTSOCK or ECONNREFUSED, so the type is looked at too.</summary>
+    /// <summary>
+    /// A connect is refused exactly when the file is a socket without a listener; other files give ENOTSOCK or ECONNREFUSED, so the type is looked
+    /// at too.
+    /// </summary>
     internal static bool IsStale(sockaddr_un* address, int length, int type)
     {
         stat status;

@@ -43,7 +43,8 @@ public sealed class BackEndChannel : IDisposable
         {
             throw new TransportException(
                 TransportFault.Protocol,
-                $"request of the back end: {message.Outcome}, request {header.Request}, flags 0x{header.Flags:x}, size {header.Size}, {message.Descriptors.Count} descriptors; received {message.Hex}");
+                $"request of the back end: {message.Outcome}, request {header.Request}, flags 0x{header.Flags:x}, size {header.Size}, " +
+                $"{message.Descriptors.Count} descriptors; received {message.Hex}");
         }
 
         return new BackEndNotice(request, aboutRing ? VringState.Read(message.Payload).Index : null, (header.Flags & VhostUserHeader.NeedReply) != 0);

@@ -7,7 +7,9 @@ namespace Vsockspec.Transports;
 /// The back end's own requests. What must be told is remembered as bits, so nothing grows when the front end does not read, and nothing is
 /// lost: it is sent as soon as there is room. Replies are read and dropped; waiting for one could block both sides on each other.
 /// </summary>
-/// <param name="watch">While something is due and does not fit, the channel is in this set under <paramref name="tag"/>, to be tried again when there is room.</param>
+/// <param name="watch">
+/// While something is due and does not fit, the channel is in this set under <paramref name="tag"/>, to be tried again when there is room.
+/// </param>
 internal sealed class BackEndNotices(Epoll watch, ulong tag) : IDisposable
 {
     private UnixStream? channel;
@@ -49,7 +51,9 @@ internal sealed class BackEndNotices(Epoll watch, ulong tag) : IDisposable
 
     public void Dispose() => Close();
 
-    /// <summary>In-band signals ask for a reply: the document wants them to be used with REPLY_ACK, without which they cannot be negotiated.</summary>
+    /// <summary>
+    /// In-band signals ask for a reply: the document wants them to be used with REPLY_ACK, without which they cannot be negotiated.
+    /// </summary>
     private bool SendState(VhostUserBackEndRequest request, int ring)
     {
         Span<byte> payload = stackalloc byte[VringState.Size];

@@ -113,7 +113,9 @@ public class BackEndRules
     /// </summary>
     public virtual bool WaitsForDriverOk => true;
 
-    /// <summary>A ring is processed once it was kicked, or has no kick descriptor (vhost-user.rst, ring states), not as soon as it is set up.</summary>
+    /// <summary>
+    /// A ring is processed once it was kicked, or has no kick descriptor (vhost-user.rst, ring states), not as soon as it is set up.
+    /// </summary>
     public virtual bool WaitsForKick => true;
 
     /// <summary>A ring that cannot be followed sets DEVICE_NEEDS_RESET (virtio 1.4 section 2.1.2).</summary>

@@ -72,7 +72,10 @@ public interface IBackEndHandler
 
     void FeaturesAccepted(VirtioFeatures accepted);
 
-    /// <summary>The memory map was replaced. Queues were stopped before this call and are started on the new memory after it; the old mappings go when it returns.</summary>
+    /// <summary>
+    /// The memory map was replaced. Queues were stopped before this call and are started on the new memory after it; the old mappings go when it
+    /// returns.
+    /// </summary>
     void MemoryChanged(GuestMemory memory);
 
     /// <summary>The ring has addresses, memory and was kicked or enabled: process it.</summary>

@@ -124,7 +124,8 @@ public sealed partial class VhostUserBackEnd
         };
         VhostUserProtocolFeatures negotiated = request switch
         {
-            VhostUserRequest.AddMemReg or VhostUserRequest.RemMemReg or VhostUserRequest.GetMaxMemSlots => VhostUserProtocolFeatures.ConfigureMemSlots,
+            VhostUserRequest.AddMemReg or VhostUserRequest.RemMemReg => VhostUserProtocolFeatures.ConfigureMemSlots,
+            VhostUserRequest.GetMaxMemSlots => VhostUserProtocolFeatures.ConfigureMemSlots,
             VhostUserRequest.GetConfig or VhostUserRequest.SetConfig => VhostUserProtocolFeatures.Config,
             VhostUserRequest.SetStatus or VhostUserRequest.GetStatus => VhostUserProtocolFeatures.Status,
             VhostUserRequest.VringKick => VhostUserProtocolFeatures.InbandNotifications,
@@ -303,7 +304,8 @@ public sealed partial class VhostUserBackEnd
             region.Size == described.Length);
         if (index < 0)
         {
-            return Answer.Refuse($"no region at guest address 0x{described.GuestAddress:x}, user address 0x{described.UserAddress:x}, size 0x{described.Length:x}");
+            return Answer.Refuse(
+                $"no region at guest address 0x{described.GuestAddress:x}, user address 0x{described.UserAddress:x}, size 0x{described.Length:x}");
         }
 
         List<MemoryRegion> table = [.. regions];

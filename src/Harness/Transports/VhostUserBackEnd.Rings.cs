@@ -321,7 +321,10 @@ public sealed partial class VhostUserBackEnd
             InOrder: accepted.HasFlag(VirtioFeatures.InOrder));
     }
 
-    /// <summary>Each part of a ring lies inside one region, aligned as virtio 1.4 sections 2.7 and 2.8 ask for. With size 0 (not yet said) only the first bytes are looked at.</summary>
+    /// <summary>
+    /// Each part of a ring lies inside one region, aligned as virtio 1.4 sections 2.7 and 2.8 ask for. With size 0 (not yet said) only the first
+    /// bytes are looked at.
+    /// </summary>
     private string? AddressDefect(uint size, VringAddress address)
     {
         uint descriptors = 16 * Math.Max(1, size);

@@ -58,7 +58,10 @@ public sealed partial class VhostUserBackEnd : IDisposable
         watch.Add(stream.Fd, EpollEvents.Readable, SocketTag);
     }
 
-    /// <summary>Readable when <see cref="ProcessMessages"/> has something to do: a message, the front end's end, or the first kick of a ring. An epoll descriptor; it can be put into another epoll set.</summary>
+    /// <summary>
+    /// Readable when <see cref="ProcessMessages"/> has something to do: a message, the front end's end, or the first kick of a ring. An epoll
+    /// descriptor; it can be put into another epoll set.
+    /// </summary>
     public int WatchFd => watch.Fd;
 
     /// <summary>The front end went away or was sent away; all its descriptors and memory are released.</summary>
@@ -69,7 +72,9 @@ public sealed partial class VhostUserBackEnd : IDisposable
     /// <summary>The device status, where the front end negotiated STATUS.</summary>
     public DeviceStatus Status => status;
 
-    /// <summary>Serves what the front end has sent so far; returns at once when there is nothing. A message may arrive in pieces over several calls.</summary>
+    /// <summary>
+    /// Serves what the front end has sent so far; returns at once when there is nothing. A message may arrive in pieces over several calls.
+    /// </summary>
     public void ProcessMessages()
     {
         for (int i = 0; i < MessagesPerCall && !IsClosed; i++)

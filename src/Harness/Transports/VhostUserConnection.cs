@@ -24,7 +24,8 @@ public enum ReceiveOutcome
 /// <param name="Header">All zero when less than a header came.</param>
 /// <param name="Bytes">Everything that was received, header included.</param>
 /// <param name="Descriptors">Descriptors that came along; disposed by whoever takes the message.</param>
-public sealed record ReceivedMessage(ReceiveOutcome Outcome, VhostUserHeader Header, byte[] Bytes, IReadOnlyList<SafeFileHandle> Descriptors) : IDisposable
+public sealed record ReceivedMessage(ReceiveOutcome Outcome, VhostUserHeader Header, byte[] Bytes, IReadOnlyList<SafeFileHandle> Descriptors)
+    : IDisposable
 {
     public ReadOnlySpan<byte> Payload => Bytes.AsSpan(Math.Min(VhostUserHeader.Length, Bytes.Length));
 
@@ -78,7 +79,8 @@ internal sealed class VhostUserConnection(UnixStream stream) : IDisposable
                 default:
                     if (!stream.Wait(PollEvents.Writable, deadline))
                     {
-                        throw new TransportException(TransportFault.Timeout, $"the peer did not read: {bytes.Length} bytes could not be sent before the deadline");
+                        throw new TransportException(
+                            TransportFault.Timeout, $"the peer did not read: {bytes.Length} bytes could not be sent before the deadline");
                     }
 
                     break;

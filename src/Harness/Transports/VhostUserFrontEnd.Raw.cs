@@ -23,7 +23,9 @@ public sealed partial class VhostUserFrontEnd
     /// </summary>
     public ReceivedMessage TryReceive(TimeSpan timeout) => connection.Receive(Deadline.In(timeout));
 
-    /// <summary>True when the back end has sent bytes that nobody asked for. Consumes nothing; an outstanding acknowledgement is not unsolicited.</summary>
+    /// <summary>
+    /// True when the back end has sent bytes that nobody asked for. Consumes nothing; an outstanding acknowledgement is not unsolicited.
+    /// </summary>
     public bool HasUnsolicitedBytes() => owed.Count == 0 && connection.Stream.HasBytes();
 
     /// <summary>True when the back end closed the connection. Consumes nothing.</summary>
@@ -33,7 +35,9 @@ public sealed partial class VhostUserFrontEnd
         return Poll.Wait(entry, 0) > 0;
     }
 
-    /// <summary>Waits until the back end has closed the connection; false when it has not before the deadline. Bytes it sent are left unread.</summary>
+    /// <summary>
+    /// Waits until the back end has closed the connection; false when it has not before the deadline. Bytes it sent are left unread.
+    /// </summary>
     public bool WaitClosed(TimeSpan timeout)
     {
         Deadline deadline = Deadline.In(timeout);
@@ -89,7 +93,9 @@ public sealed partial class VhostUserFrontEnd
         }
     }
 
-    /// <summary>Sends a request and takes its answer. Requests with an answer of their own never carry need_reply: it changes nothing for them.</summary>
+    /// <summary>
+    /// Sends a request and takes its answer. Requests with an answer of their own never carry need_reply: it changes nothing for them.
+    /// </summary>
     private ReceivedMessage Ask(VhostUserRequest request, ReadOnlySpan<byte> payload = default)
     {
         CollectAcknowledgements();
@@ -143,8 +149,10 @@ public sealed partial class VhostUserFrontEnd
         string seen = reply.Bytes.Length == 0 ? string.Empty : $" after {reply.Bytes.Length} bytes of it: {reply.Hex}";
         throw reply.Outcome switch
         {
-            ReceiveOutcome.Closed => new TransportException(TransportFault.Closed, $"the back end closed the connection instead of answering {name}{seen}"),
-            ReceiveOutcome.Timeout => new TransportException(TransportFault.Timeout, $"no answer to {name} within {options.Deadline.TotalMilliseconds:0} ms{seen}"),
+            ReceiveOutcome.Closed => new TransportException(
+                TransportFault.Closed, $"the back end closed the connection instead of answering {name}{seen}"),
+            ReceiveOutcome.Timeout => new TransportException(
+                TransportFault.Timeout, $"no answer to {name} within {options.Deadline.TotalMilliseconds:0} ms{seen}"),
             _ => Broken(request, reply, $"size {reply.Header.Size}, more than {VhostUserHeader.MaxPayload}"),
         };
     }

@@ -102,7 +102,9 @@ public sealed partial class VhostUserFrontEnd
         using ReceivedMessage reply = Ask(VhostUserRequest.GetVringBase, payload);
         CheckReply(VhostUserRequest.GetVringBase, reply, VringState.Size);
         VringState state = VringState.Read(reply.Payload);
-        return state.Index == index ? state.Number : throw Broken(VhostUserRequest.GetVringBase, reply, $"ring index {state.Index}, expected {index}");
+        return state.Index == index
+            ? state.Number
+            : throw Broken(VhostUserRequest.GetVringBase, reply, $"ring index {state.Index}, expected {index}");
     }
 
     /// <summary>Null: no descriptor, the back end polls the ring.</summary>
@@ -151,7 +153,10 @@ public sealed partial class VhostUserFrontEnd
         VhostUserConfigAccess answered = VhostUserConfigAccess.Read(reply.Payload);
         return answered == asked
             ? reply.Payload[VhostUserConfigAccess.Size..].ToArray()
-            : throw Broken(VhostUserRequest.GetConfig, reply, $"offset {answered.Offset} length {answered.Length} flags {answered.Flags}, asked for offset {offset} length {length} flags 0");
+            : throw Broken(
+                VhostUserRequest.GetConfig,
+                reply,
+                $"offset {answered.Offset} length {answered.Length} flags {answered.Flags}, asked for offset {offset} length {length} flags 0");
     }
 
     /// <param name="flags">See <see cref="VhostUserConfigAccess"/>.</param>
@@ -279,8 +284,9 @@ public sealed partial class VhostUserFrontEnd
         }
 
         // A back end may offer on one connection what it does not offer on the next: then it is not ours to be at fault.
+        string need = $"{VhostUserRequests.Name(request)} needs protocol feature {feature}";
         throw OfferedProtocolFeatures.HasFlag(feature)
-            ? new InvalidOperationException($"{VhostUserRequests.Name(request)} needs protocol feature {feature} to be negotiated; set Force to send it all the same")
-            : new TransportException(TransportFault.Refused, $"{VhostUserRequests.Name(request)} needs protocol feature {feature}, which the back end does not offer on this connection");
+            ? new InvalidOperationException($"{need} to be negotiated; set Force to send it all the same")
+            : new TransportException(TransportFault.Refused, $"{need}, which the back end does not offer on this connection");
     }
 }

@@ -126,11 +126,14 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
         DeviceStatus status = GetStatus();
         if (!status.HasFlag(DeviceStatus.FeaturesOk))
         {
-            throw new TransportException(TransportFault.Refused, $"the device cleared FEATURES_OK: status {status} after features 0x{(ulong)features:x}");
+            throw new TransportException(
+                TransportFault.Refused, $"the device cleared FEATURES_OK: status {status} after features 0x{(ulong)features:x}");
         }
     }
 
-    /// <summary>Shares memory as one table; more than eight regions one by one, for which CONFIGURE_MEM_SLOTS is needed and no memory shared before.</summary>
+    /// <summary>
+    /// Shares memory as one table; more than eight regions one by one, for which CONFIGURE_MEM_SLOTS is needed and no memory shared before.
+    /// </summary>
     public void ShareMemory(GuestMemory memory)
     {
         this.memory = memory;

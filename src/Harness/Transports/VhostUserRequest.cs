@@ -88,7 +88,9 @@ public static class VhostUserRequests
         return spelled.ToString();
     }
 
-    /// <summary>True for a request that has an answer of its own, whatever REPLY_ACK says (chapter "Communication" and the reply payloads of the requests).</summary>
+    /// <summary>
+    /// True for a request that has an answer of its own, whatever REPLY_ACK says (chapter "Communication" and the reply payloads of the requests).
+    /// </summary>
     public static bool HasReply(VhostUserRequest request) => request is
         VhostUserRequest.GetFeatures or
         VhostUserRequest.GetProtocolFeatures or

@@ -147,7 +147,8 @@ internal sealed class BackEndBench : IDisposable
     public void ShareMemory(GuestMemory memory)
     {
         VhostUserRegion[] regions = [.. memory.Regions.Select(VhostUserFrontEnd.DescriptionOf)];
-        Assert.That(Acknowledge(VhostUserRequest.SetMemTable, Table(regions.Length, regions), [.. memory.Regions.Select(region => region.File)]), Is.Zero);
+        SafeFileHandle[] files = [.. memory.Regions.Select(region => region.File)];
+        Assert.That(Acknowledge(VhostUserRequest.SetMemTable, Table(regions.Length, regions), files), Is.Zero);
     }
 
     public void Kick(int index, EventFd descriptor) =>

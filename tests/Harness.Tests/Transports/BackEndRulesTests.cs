@@ -148,7 +148,8 @@ public sealed class BackEndRulesTests
 
     private static void AssertFault(BackEndRules rules, TransportFault fault, Action<VhostUserFrontEnd> action)
     {
-        (VhostUserFrontEnd front, BackEndHost host) = BackEndHost.Connect(new VhostUserFrontEndOptions { Deadline = TimeSpan.FromMilliseconds(200) }, rules: rules);
+        VhostUserFrontEndOptions options = new() { Deadline = TimeSpan.FromMilliseconds(200) };
+        (VhostUserFrontEnd front, BackEndHost host) = BackEndHost.Connect(options, rules: rules);
         using (host)
         using (front)
         {
@@ -175,7 +176,8 @@ public sealed class BackEndRulesTests
 
     private sealed class AnswersBadRanges : BackEndRules
     {
-        public override byte[] ConfigReply(VhostUserConfigAccess access, ReadOnlySpan<byte> config) => base.ConfigReply(access with { Length = 4 }, config);
+        public override byte[] ConfigReply(VhostUserConfigAccess access, ReadOnlySpan<byte> config) =>
+            base.ConfigReply(access with { Length = 4 }, config);
     }
 
     private sealed class AcceptsConfigWrites : BackEndRules

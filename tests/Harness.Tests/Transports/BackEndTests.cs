@@ -184,7 +184,8 @@ public sealed class BackEndTests
         Assert.That(bench.Acknowledge(VhostUserRequest.SetMemTable, Table(1, region), two), Is.Not.Zero);
         Assert.That(bench.Acknowledge(VhostUserRequest.AddMemReg, Single(region)), Is.Not.Zero);
         Assert.That(bench.Acknowledge(VhostUserRequest.SetBackendReqFd), Is.Not.Zero);
-        Assert.That(bench.Acknowledge(VhostUserRequest.SetOwner, null, [.. Enumerable.Repeat(descriptor.Handle, UnixStream.MaxDescriptors)]), Is.Not.Zero);
+        SafeFileHandle[] many = [.. Enumerable.Repeat(descriptor.Handle, UnixStream.MaxDescriptors)];
+        Assert.That(bench.Acknowledge(VhostUserRequest.SetOwner, null, many), Is.Not.Zero);
         Assert.That(OpenDescriptors.Count(), Is.EqualTo(before));
     }
 
@@ -795,7 +796,8 @@ public sealed class BackEndTests
         bench.Enable(1, true);
         using EventFd kick = new();
         bench.Kick(1, kick);
-        Assert.That(channel.TryReceive(TimeSpan.Zero), Is.EqualTo(new BackEndNotice(VhostUserBackEndRequest.ConfigChangeMsg, null, NeedsReply: false)));
+        BackEndNotice told = new(VhostUserBackEndRequest.ConfigChangeMsg, null, NeedsReply: false);
+        Assert.That(channel.TryReceive(TimeSpan.Zero), Is.EqualTo(told));
         bench.Session.NotifyConfigChanged();
         Assert.That(channel.TryReceive(TimeSpan.Zero)?.Request, Is.EqualTo(VhostUserBackEndRequest.ConfigChangeMsg));
     }

@@ -26,7 +26,10 @@ public sealed class ForeignFrontEndTests
 
     /// <summary>Linux 6.1: arch/um/drivers/vhost_user.h.</summary>
     private const VhostUserProtocolFeatures UserModeLinux =
-        VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.BackendReq | VhostUserProtocolFeatures.Config | VhostUserProtocolFeatures.InbandNotifications;
+        VhostUserProtocolFeatures.ReplyAck |
+        VhostUserProtocolFeatures.BackendReq |
+        VhostUserProtocolFeatures.Config |
+        VhostUserProtocolFeatures.InbandNotifications;
 
     [Test]
     public void Qemu_StartStopAndStartAgain_RunsTwoQueues()
@@ -64,7 +67,9 @@ public sealed class ForeignFrontEndTests
         {
             StartQemu(bench, queues, rings, positions, firstTime: round == 0);
             Assert.That(bench.Handler.Take().Count(entry => entry.StartsWith("started", StringComparison.Ordinal)), Is.EqualTo(2));
-            Assert.That(bench.Handler.Queues.Values, Has.All.Matches<BackEndQueue>(queue => queue is { Enabled: true, Kick: not null, Call: not null }));
+            Assert.That(
+                bench.Handler.Queues.Values,
+                Has.All.Matches<BackEndQueue>(queue => queue is { Enabled: true, Kick: not null, Call: not null }));
 
             // vhost_dev_stop
             for (int i = 0; i < 2; i++)
@@ -127,7 +132,9 @@ public sealed class ForeignFrontEndTests
         }
     }
 
-    /// <summary>arch/um/drivers/virtio_uml.c: everything that has no answer is acknowledged; one message at a time; sockets for descriptors.</summary>
+    /// <summary>
+    /// arch/um/drivers/virtio_uml.c: everything that has no answer is acknowledged; one message at a time; sockets for descriptors.
+    /// </summary>
     [Test]
     public void UserModeLinux_ProbeAndBindTwice_RunsThreeQueues([Values] bool inBand)
     {
@@ -150,7 +157,8 @@ public sealed class ForeignFrontEndTests
         for (int bind = 0; bind < 2; bind++)
         {
             // vu_finalize_features, vu_get, vu_find_vqs
-            const VirtioFeatures Accepted = VirtioFeatures.Version1 | VirtioFeatures.Seqpacket | VirtioFeatures.EventIdx | VirtioFeatures.VhostUserProtocolFeatures;
+            const VirtioFeatures Accepted =
+                VirtioFeatures.Version1 | VirtioFeatures.Seqpacket | VirtioFeatures.EventIdx | VirtioFeatures.VhostUserProtocolFeatures;
             Assert.That(bench.Acknowledge(VhostUserRequest.SetFeatures, Number((ulong)Accepted)), Is.Zero);
             byte[] config = bench.Ask(VhostUserRequest.GetConfig, Config(0, 8, 8));
             Assert.That(config, Has.Length.EqualTo(20));
@@ -202,7 +210,8 @@ public sealed class ForeignFrontEndTests
             rx.SignalUsed();
             if (inBand)
             {
-                Assert.That(channel.TryReceive(TimeSpan.Zero), Is.EqualTo(new BackEndNotice(VhostUserBackEndRequest.VringCall, VsockQueue.Rx, NeedsReply: true)));
+                BackEndNotice called = new(VhostUserBackEndRequest.VringCall, VsockQueue.Rx, NeedsReply: true);
+                Assert.That(channel.TryReceive(TimeSpan.Zero), Is.EqualTo(called));
                 channel.Reply(VhostUserBackEndRequest.VringCall);
             }
             else
@@ -225,7 +234,10 @@ public sealed class ForeignFrontEndTests
         Assert.That(bench.Log, Is.Empty);
     }
 
-    /// <summary>A guest that does not take its interrupts fills the socket that carries them; signals are dropped then, which loses nothing: it has enough to wake up by.</summary>
+    /// <summary>
+    /// A guest that does not take its interrupts fills the socket that carries them; signals are dropped then, which loses nothing: it has enough
+    /// to wake up by.
+    /// </summary>
     private static void AssertNeverBlocks(BackEndQueue queue, UnixStream call)
     {
         for (int i = 0; i < 10_000; i++)

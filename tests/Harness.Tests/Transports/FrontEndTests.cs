@@ -45,7 +45,9 @@ public sealed class FrontEndTests
         AssertSends("12000000 01000000 08000000 01000000 01000000", front => front.SetVringEnable(1, true));
         AssertSends("12000000 01000000 08000000 01000000 00000000", front => front.SetVringEnable(1, false));
         AssertSends("15000000 01000000 00000000", front => front.OpenBackEndChannel(), descriptors: 1);
-        AssertSends("19000000 01000000 0e000000 06000000 02000000 01000000 abcd", front => front.SetConfig(6, [0xab, 0xcd], VhostUserConfigAccess.LiveMigration));
+        AssertSends(
+            "19000000 01000000 0e000000 06000000 02000000 01000000 abcd",
+            front => front.SetConfig(6, [0xab, 0xcd], VhostUserConfigAccess.LiveMigration));
         AssertSends(
             "20000000 01000000 18000000 0010000000000000 0000000000000000 02000001 00000000",
             front => front.SetInflightFd(new VhostUserInflight(4096, 0, 2, 256), file),
@@ -59,12 +61,30 @@ public sealed class FrontEndTests
     [Test]
     public void Requests_WithAnswer_HaveTheirBytesAndReadTheAnswer()
     {
-        AssertAsks("01000000 01000000 00000000", "01000000 05000000 08000000 0000004001000000", front => Assert.That((ulong)front.GetFeatures(), Is.EqualTo(0x1_4000_0000)));
-        AssertAsks("0f000000 01000000 00000000", "0f000000 05000000 08000000 0902000000000000", front => Assert.That((ulong)front.GetProtocolFeatures(), Is.EqualTo(0x209)));
-        AssertAsks("11000000 01000000 00000000", "11000000 05000000 08000000 0300000000000000", front => Assert.That(front.GetQueueNum(), Is.EqualTo(3)));
-        AssertAsks("24000000 01000000 00000000", "24000000 05000000 08000000 2000000000000000", front => Assert.That(front.GetMaxMemSlots(), Is.EqualTo(32)));
-        AssertAsks("28000000 01000000 00000000", "28000000 05000000 08000000 0f00000000000000", front => Assert.That((byte)front.GetStatus(), Is.EqualTo(15)));
-        AssertAsks("0b000000 01000000 08000000 0100000000000000", "0b000000 05000000 08000000 01000000 f0ff0000", front => Assert.That(front.GetVringBase(1), Is.EqualTo(0xfff0)));
+        AssertAsks(
+            "01000000 01000000 00000000",
+            "01000000 05000000 08000000 0000004001000000",
+            front => Assert.That((ulong)front.GetFeatures(), Is.EqualTo(0x1_4000_0000)));
+        AssertAsks(
+            "0f000000 01000000 00000000",
+            "0f000000 05000000 08000000 0902000000000000",
+            front => Assert.That((ulong)front.GetProtocolFeatures(), Is.EqualTo(0x209)));
+        AssertAsks(
+            "11000000 01000000 00000000",
+            "11000000 05000000 08000000 0300000000000000",
+            front => Assert.That(front.GetQueueNum(), Is.EqualTo(3)));
+        AssertAsks(
+            "24000000 01000000 00000000",
+            "24000000 05000000 08000000 2000000000000000",
+            front => Assert.That(front.GetMaxMemSlots(), Is.EqualTo(32)));
+        AssertAsks(
+            "28000000 01000000 00000000",
+            "28000000 05000000 08000000 0f00000000000000",
+            front => Assert.That((byte)front.GetStatus(), Is.EqualTo(15)));
+        AssertAsks(
+            "0b000000 01000000 08000000 0100000000000000",
+            "0b000000 05000000 08000000 01000000 f0ff0000",
+            front => Assert.That(front.GetVringBase(1), Is.EqualTo(0xfff0)));
         AssertAsks(
             "18000000 01000000 14000000 00000000 08000000 00000000 0000000000000000",
             "18000000 05000000 14000000 00000000 08000000 00000000 2a00000000000000",
@@ -199,7 +219,9 @@ public sealed class FrontEndTests
         bench.Front.SetOwner();
         bench.Front.SetVringNum(0, 3);
         bench.Front.SetVringBase(0, 0);
-        bench.Reply("03000000 05000000 08000000 0000000000000000  08000000 05000000 08000000 1600000000000000  0a000000 05000000 08000000 0000000000000000");
+        bench.Reply("03000000 05000000 08000000 0000000000000000");
+        bench.Reply("08000000 05000000 08000000 1600000000000000");
+        bench.Reply("0a000000 05000000 08000000 0000000000000000");
         TransportException thrown = Assert.Throws<TransportException>(() => bench.Front.Flush())!;
         Assert.That(thrown.Fault, Is.EqualTo(TransportFault.Refused));
         Assert.That(thrown.Message, Does.Contain("SET_VRING_NUM").And.Contain("22"));
@@ -263,7 +285,8 @@ public sealed class FrontEndTests
             using BackEndChannel channel = new(ours);
             theirs.Send(FrontEndBench.Bytes(message));
             theirs.Dispose();
-            Assert.That(Assert.Throws<TransportException>(() => channel.TryReceive(TimeSpan.FromSeconds(1)))!.Fault, Is.EqualTo(TransportFault.Protocol), message);
+            TransportException thrown = Assert.Throws<TransportException>(() => channel.TryReceive(TimeSpan.FromSeconds(1)))!;
+            Assert.That(thrown.Fault, Is.EqualTo(TransportFault.Protocol), message);
         }
     }
 

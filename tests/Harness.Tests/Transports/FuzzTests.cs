@@ -15,10 +15,11 @@ public sealed class FuzzTests
     /// <summary>The requests that set rings up and take them down; others come less often.</summary>
     private static readonly VhostUserRequest[] Usual =
     [
-        VhostUserRequest.SetFeatures, VhostUserRequest.SetMemTable, VhostUserRequest.AddMemReg, VhostUserRequest.RemMemReg, VhostUserRequest.SetVringNum,
-        VhostUserRequest.SetVringAddr, VhostUserRequest.SetVringBase, VhostUserRequest.GetVringBase, VhostUserRequest.SetVringKick,
+        VhostUserRequest.SetFeatures, VhostUserRequest.SetMemTable, VhostUserRequest.AddMemReg, VhostUserRequest.RemMemReg,
+        VhostUserRequest.SetVringNum, VhostUserRequest.SetVringAddr, VhostUserRequest.SetVringBase, VhostUserRequest.GetVringBase, VhostUserRequest.SetVringKick,
         VhostUserRequest.SetVringKick, VhostUserRequest.SetVringCall, VhostUserRequest.SetVringErr, VhostUserRequest.SetVringEnable,
-        VhostUserRequest.SetVringEnable, VhostUserRequest.VringKick, VhostUserRequest.SetStatus, VhostUserRequest.ResetDevice, VhostUserRequest.GetConfig,
+        VhostUserRequest.SetVringEnable, VhostUserRequest.VringKick, VhostUserRequest.SetStatus, VhostUserRequest.ResetDevice,
+        VhostUserRequest.GetConfig,
     ];
 
     private static readonly Gen<byte[]> Pieces = Gen.Byte.Array[0, 200];

@@ -19,7 +19,12 @@ internal sealed class RecordingHandler : IBackEndHandler
     public GuestMemory? Memory { get; private set; }
 
     public VirtioFeatures OfferedFeatures { get; init; } =
-        VirtioFeatures.Version1 | VirtioFeatures.Stream | VirtioFeatures.Seqpacket | VirtioFeatures.EventIdx | VirtioFeatures.IndirectDesc | VirtioFeatures.RingPacked;
+        VirtioFeatures.Version1 |
+        VirtioFeatures.Stream |
+        VirtioFeatures.Seqpacket |
+        VirtioFeatures.EventIdx |
+        VirtioFeatures.IndirectDesc |
+        VirtioFeatures.RingPacked;
 
     public int QueueCount { get; init; } = 3;
 
