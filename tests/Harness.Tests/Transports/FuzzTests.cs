@@ -16,7 +16,8 @@ public sealed class FuzzTests
     private static readonly VhostUserRequest[] Usual =
     [
         VhostUserRequest.SetFeatures, VhostUserRequest.SetMemTable, VhostUserRequest.AddMemReg, VhostUserRequest.RemMemReg,
-        VhostUserRequest.SetVringNum, VhostUserRequest.SetVringAddr, VhostUserRequest.SetVringBase, VhostUserRequest.GetVringBase, VhostUserRequest.SetVringKick,
+        VhostUserRequest.SetVringNum, VhostUserRequest.SetVringAddr, VhostUserRequest.SetVringBase, VhostUserRequest.GetVringBase,
+        VhostUserRequest.SetVringKick,
         VhostUserRequest.SetVringKick, VhostUserRequest.SetVringCall, VhostUserRequest.SetVringErr, VhostUserRequest.SetVringEnable,
         VhostUserRequest.SetVringEnable, VhostUserRequest.VringKick, VhostUserRequest.SetStatus, VhostUserRequest.ResetDevice,
         VhostUserRequest.GetConfig,
