@@ -24,11 +24,7 @@ internal static class LifecycleMutants
         Session("restart-where-it-stopped", "RR-02", "Starts a ring where it stopped before, whatever SET_VRING_BASE says.", () => new StartsWhereItStopped()),
         Session("reset-then-off-by-one", "RS-01", "Starts rings one too far after a reset.", () => new OffByOneAfterReset()),
         Session("packed-laps-ignored", "PK-04", "Takes every packed ring to start in its first lap.", () => new FirstLap()),
-        new("stop-stops-the-other-too", "RR-01", "Stops processing a ring when the other is stopped.", p =>
-        {
-            StopsBoth stops = new();
-            return p with { Session = stops, Ring = (_, ring) => new Paused(ring, stops) };
-        }),
+        Session("stop-of-one-ring-ignored", "RR-01", "Stops a ring only when the other has been stopped before.", () => new StopsSecond()),
         new("restart-in-the-old-place", "RR-03", "Goes on using a ring's first size and addresses after a restart.", p => p with { Layout = new FirstPlace().Of }),
         OnTx("bad-address-ends-device", "VU-13", "Ends when a descriptor points outside memory.", (result, chain) => result == TakeResult.BadChain && chain.Defect!.Contains("memory", StringComparison.Ordinal)),
         OnTx("writable-tx-ends-device", "VS-X-27", "Ends when a packet of the guest is in a writable buffer.", (_, chain) => chain.WritableBytes > 0),
@@ -140,28 +136,11 @@ internal static class LifecycleMutants
         public override uint StartBase(int ring, uint requested) => requested > ushort.MaxValue || requested == 0 ? requested | RingBase.Initial(RingLayout.Packed) : requested;
     }
 
-    private sealed class StopsBoth : BackEndRules
+    private sealed class StopsSecond : BackEndRules
     {
-        public bool AnyStopped { get; private set; }
+        private int asked;
 
-        public override uint StopBase(int ring, uint position)
-        {
-            AnyStopped = true;
-            return position;
-        }
-
-        public override uint StartBase(int ring, uint requested)
-        {
-            AnyStopped = false;
-            return requested;
-        }
-    }
-
-    private sealed class Paused(DeviceRing inner, StopsBoth stops) : RingDecorator(inner)
-    {
-        public override TakeResult TryTake(DeviceChain chain) => stops.AnyStopped ? TakeResult.Empty : base.TryTake(chain);
-
-        public override bool EnableKicks() => base.EnableKicks() && !stops.AnyStopped;
+        public override bool StopsOnGetVringBase => ++asked % 2 == 0;
     }
 
     /// <summary>The first two rings of a device are its rx and tx; later ones get the place of the first of their kind.</summary>
