@@ -118,6 +118,9 @@ public class BackEndRules
     /// </summary>
     public virtual bool WaitsForKick => true;
 
+    /// <summary>A ring without a call descriptor is processed: the front end polls.</summary>
+    public virtual bool ServesWithoutCall => true;
+
     /// <summary>A ring that cannot be followed sets DEVICE_NEEDS_RESET (virtio 1.4 section 2.1.2).</summary>
     public virtual bool AsksForReset => true;
 }

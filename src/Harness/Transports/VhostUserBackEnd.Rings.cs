@@ -225,6 +225,7 @@ public sealed partial class VhostUserBackEnd
     {
         if (ring.Running is not null ||
             (rules.WaitsForKick && !ring.IsStarted) ||
+            (ring.Call is null && !rules.ServesWithoutCall) ||
             memory is null ||
             ring.Size == 0 ||
             ring.Address is not { } address ||

@@ -10,6 +10,7 @@ internal static class FeatureMutants
     public static IEnumerable<Mutant> All =>
     [
         new("config-reserved-cid", "VS-RXTX-DEV-1", "Shows the host's CID as the guest's.", p => p with { Features = new Showing(_ => 2, 8) }),
+        new("config-any-cid", "VS-X-06", "Shows the 32-bit wildcard as the guest's CID.", p => p with { Features = new Showing(_ => uint.MaxValue, 8) }),
         new("config-upper-bits", "VS-X-05", "Sets upper bits of guest_cid.", p => p with { Features = new Showing(cid => cid | (1UL << 63), 8) }),
         new("config-too-short", "VS-X-03", "Has a configuration space of four bytes.", p => p with { Features = new Showing(cid => cid, 4) }),
         new("config-big-endian", "VS-X-08", "Shows guest_cid in big-endian order.", p => p with { Features = new Showing(BinaryPrimitives.ReverseEndianness, 8) }),

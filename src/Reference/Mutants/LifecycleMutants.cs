@@ -12,6 +12,7 @@ internal static class LifecycleMutants
         Session("config-after-features", "CF-01", "Answers GET_CONFIG only after SET_FEATURES.", () => new OnlyAfterFeatures(VhostUserRequest.GetConfig)),
         Session("protocol-features-after-features", "VU-03", "Knows protocol features only after SET_FEATURES.", () => new OnlyAfterFeatures(VhostUserRequest.GetProtocolFeatures)),
         Session("suspended-is-deaf", "VU-10", "Answers nothing while all its rings are stopped.", () => new DeafWhenStopped()),
+        Session("call-required", "VU-20", "Does not process a ring without a call descriptor.", () => new WantsCall()),
         Session("status-not-served", "VU-25", "Offers STATUS and drops SET_STATUS.", () => new Deaf(VhostUserRequest.SetStatus)),
         Session("region-not-added", "VU-26", "Offers memory slots and drops ADD_MEM_REG.", () => new Deaf(VhostUserRequest.AddMemReg)),
         Session("inband-without-channel", "VU-30", "Accepts in-band notifications without what they need.", () => new TakesAnyProtocolFeatures()),
@@ -91,6 +92,11 @@ internal static class LifecycleMutants
         private int seen;
 
         public override bool Serves(VhostUserRequest request) => request != counted || ++seen <= times ? true : throw End();
+    }
+
+    private sealed class WantsCall : BackEndRules
+    {
+        public override bool ServesWithoutCall => false;
     }
 
     private sealed class WantsReplyAck : BackEndRules

@@ -141,6 +141,7 @@ internal static class RingMutants
             "VQ-02",
             "Gives rx buffers back unused that lie in two memory regions.",
             r => new OneRegion(r, c => c.Writable)),
+        On(VsockQueue.Tx, "ring-tx-carries-back", "VS-X-02", "Says of every packet of the guest that it put an answer into it.", r => new Measuring(r, _ => 8)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
         On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
