@@ -17,18 +17,14 @@ public static class DataCases
         int read = 0;
         for (int at = 0; at < data.Length;)
         {
-            int n = Math.Min(data.Length - at, Math.Min((int)flow.PeerFree, c.Random.Next(1, 20_000)));
-            if (n > 0)
-            {
-                flow.Write(data.AsSpan(at, n), 65_536);
-                at += n;
-            }
+            int n = Math.Min(data.Length - at, c.Random.Next(1, 20_000));
 
-            int take = c.Random.Next(at - read + 1);
-            take = flow.PeerFree < 20_000 ? at - read : take;
+            // Without credit for the next piece the application reads everything, so that credit must come.
+            int take = flow.PeerFree < n ? at - read : c.Random.Next(at - read + 1);
             Exchange.Same(host.ReceiveExactly(take), data.AsSpan(read, take), "guest to host");
             read += take;
-            c.Timeline.Pump();
+            flow.Write(data.AsSpan(at, n), 65_536);
+            at += n;
         }
 
         Exchange.Same(host.ReceiveExactly(data.Length - read), data.AsSpan(read), "guest to host");
