@@ -18,12 +18,13 @@ public sealed partial class LayeringTests
         ["Audit"] = ["Wire", "Rings"],
         ["Peers"] = ["Interop", "Wire", "Memory", "Rings", "Transports"],
         ["Targets"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers"],
-        ["Cases"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit"],
-        ["Results"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Cases"],
+        ["Guests"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets"],
+        ["Cases"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests"],
+        ["Results"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases"],
         ["Reference"] = ["Interop", "Wire", "Memory", "Rings", "Transports"],
-        ["Conformance"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Cases", "Results", "Reference"],
-        ["Perf"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Cases", "Results", "Reference"],
-        ["Cli"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Cases", "Results", "Reference", "Conformance", "Perf"],
+        ["Conformance"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference"],
+        ["Perf"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference"],
+        ["Cli"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference", "Conformance", "Perf"],
     };
 
     private static readonly string[] UnsafeRooms = ["Memory", "Rings", "Interop"];
