@@ -37,7 +37,7 @@ public sealed class ReferenceTarget(string name, Func<DeviceParts> parts) : ITar
         return new Instance(options, ReferenceDevice.Start(options, parts(), lines.Enqueue), lines);
     }
 
-    private sealed class Instance(ReferenceOptions options, ReferenceDevice device, ConcurrentQueue<string> lines) : ITargetInstance
+    private sealed class Instance(ReferenceOptions options, ReferenceDevice device, ConcurrentQueue<string> lines) : IVhostUserInstance
     {
         public string Socket => options.Socket!;
 

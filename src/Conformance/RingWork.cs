@@ -39,18 +39,6 @@ internal static class RingWork
         return true;
     }
 
-    /// <summary>
-    /// Asks questions on the control connection: when the answers are there the device has had every occasion to look at its rings. The
-    /// only fence there is while rings are stopped.
-    /// </summary>
-    public static void AskTwice(this RawDriver driver)
-    {
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
-        device.Flush();
-        _ = device.GetFeatures();
-        _ = device.GetFeatures();
-    }
-
     /// <summary>Fails unless every tx chain comes back.</summary>
     public static void ExpectAllReturned(this CaseContext c)
     {
@@ -106,7 +94,7 @@ internal static class RingWork
         string outcome;
         try
         {
-            driver.AskTwice();
+            driver.Device.Settle();
             outcome = driver.Tx.Ring.HasUsed ? "returned" : "kept";
         }
         catch (TransportException e) when (e.Fault == TransportFault.Closed)

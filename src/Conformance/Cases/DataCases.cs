@@ -131,7 +131,7 @@ public static class DataCases
     public static void HostConnect_DataBehindTheLine_IsDelivered(CaseContext c)
     {
         uint port = c.Driver.NewGuestPort();
-        using HostConnection host = c.Host.OpenControl() ?? throw new InvalidOperationException("this host peer has a control socket");
+        using HostConnection host = c.OpenHostControl();
         byte[] data = c.RandomBytes(200);
         host.Send([.. System.Text.Encoding.ASCII.GetBytes($"CONNECT {port}\n"), .. data]);
         Flow flow = c.Driver.ExpectRequest(port);

@@ -23,7 +23,7 @@ public static class LifecycleCases
         driver.Rx.Refill();
         _ = flow.Send(Op.Request);
         byte[] before = Digest(driver.Memory);
-        driver.AskTwice();
+        driver.Device.Settle();
         RequireUntouched(driver, before, "before the rings were started");
         CaseContext.Require(
             listener.TryAccept() is null,
@@ -42,7 +42,7 @@ public static class LifecycleCases
         c.NeedProtocol(VhostUserProtocolFeatures.Status);
         c.NeedFeature(VirtioFeatures.VhostUserProtocolFeatures);
         RawDriver driver = c.Start(o => Small(o) with { Start = false });
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         using HostListener listener = c.Listen();
         Flow flow = driver.NewFlow(listener.Port);
         driver.Rx.Refill();
@@ -55,7 +55,7 @@ public static class LifecycleCases
             _ = queue.Kick!.Signal();
         }
 
-        driver.AskTwice();
+        driver.Device.Settle();
         RequireUntouched(driver, before, "before DRIVER_OK");
 
         device.SetStatus(BeforeDriverOk | DeviceStatus.DriverOk);
@@ -97,7 +97,7 @@ public static class LifecycleCases
         c.Taint(VsockQueue.Tx);
         driver.ExposeHead((ushort)(driver.TxSetup.Ring.Size + 1));
         driver.Tx.Kick();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         DeviceStatus status = default;
         bool set = c.Eventually(() => (status = device.GetStatus()).HasFlag(DeviceStatus.NeedsReset));
         c.Record("ring.broken_err_fd", driver.ErrTx.Drain() > 0);
@@ -164,8 +164,8 @@ public static class LifecycleCases
         (Flow _, HostConnection host) = c.Open();
         c.Fence();
         c.ExpectAllReturned();
-        ((VhostUserFrontEnd)driver.Device).ResetDevice();
-        driver.AskTwice();
+        c.FrontEnd.ResetDevice();
+        driver.Device.Settle();
         ExpectSilence(c, driver, host, "after RESET_DEVICE");
     }
 
@@ -187,6 +187,7 @@ public static class LifecycleCases
     public static void TxQueue_StoppedAlone_IsLeftAlone(CaseContext c)
     {
         RawDriver driver = c.Start();
+        c.NeedLoneQueues();
         (Flow flow, HostConnection host) = c.Open();
         c.Fence();
         c.ExpectAllReturned();
@@ -197,7 +198,7 @@ public static class LifecycleCases
         driver.Tx.Kick();
         host.Send(inward);
         Exchange.Same(flow.Read(inward.Length), inward, "host to guest while the tx queue is stopped");
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.Timeline.Pump();
         CaseContext.Require(!driver.Tx.IsReturned(sent), "stopped-queue-used", "nothing is used in a stopped queue", "a tx chain came back");
         CaseContext.Require(
@@ -216,6 +217,7 @@ public static class LifecycleCases
     public static void RxQueue_StoppedAlone_IsLeftAlone(CaseContext c)
     {
         RawDriver driver = c.Start();
+        c.NeedLoneQueues();
         (Flow flow, HostConnection host) = c.Open();
         c.Fence();
         uint position = driver.Device.StopQueue(VsockQueue.Rx);
@@ -228,7 +230,7 @@ public static class LifecycleCases
         host.Send(inward);
         flow.Write(outward);
         Exchange.Same(host.ReceiveExactly(outward.Length), outward, "guest to host while the rx queue is stopped");
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.Timeline.Pump();
         CaseContext.Require(
             driver.Rx.Taken == taken,
@@ -355,7 +357,7 @@ public static class LifecycleCases
         RawDriver driver = c.Start(o => o with { Start = false });
         uint port = driver.NewGuestPort();
         using HostConnection host = c.Host.Connect(port);
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.Start();
         c.Fence();
         bool forwarded = driver.TakeStray(p => p.Op == Op.Request && p.Header.DstPort == port) is not null;
@@ -374,8 +376,7 @@ public static class LifecycleCases
     /// </summary>
     private static void StartEnabled(RawDriver driver)
     {
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
-        if (device.AcceptedFeatures.HasFlag(VirtioFeatures.VhostUserProtocolFeatures))
+        if (driver.Device is VhostUserFrontEnd device && device.AcceptedFeatures.HasFlag(VirtioFeatures.VhostUserProtocolFeatures))
         {
             device.SetVringEnable(VsockQueue.Rx, true);
             device.SetVringEnable(VsockQueue.Tx, true);
@@ -396,7 +397,7 @@ public static class LifecycleCases
             return c.Start(change);
         }
 
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         device.ResetDevice();
         device.Flush();
         c.Detach();
@@ -450,7 +451,7 @@ public static class LifecycleCases
     private static void ExpectSilence(CaseContext c, RawDriver driver, HostConnection host, string when)
     {
         driver.Harvests = false;
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.DrainCalls();
         ulong calls = driver.RxCalls + driver.TxCalls;
         byte[] before = Digest(driver.Memory);
@@ -460,7 +461,7 @@ public static class LifecycleCases
             _ = host.TrySend(c.RandomBytes(1000), out _);
             driver.Tx.Kick();
             driver.Rx.Kick();
-            driver.AskTwice();
+            driver.Device.Settle();
         }
 
         driver.DrainCalls();

@@ -88,7 +88,7 @@ public static class PackedCases
             }
 
             driver.Tx.Kick();
-            driver.AskTwice();
+            driver.Device.Settle();
             CaseContext.Require(
                 !driver.Tx.Ring.HasUsed,
                 "used-before-available",
@@ -114,7 +114,7 @@ public static class PackedCases
             Exchange.Same(host.ReceiveExactly(data.Length), data, "guest to host");
             c.ExpectAllReturned();
             driver.Tx.Kick();
-            driver.AskTwice();
+            driver.Device.Settle();
             CaseContext.Require(
                 !driver.Tx.Ring.HasUsed,
                 "stale-descriptor-used",
@@ -284,7 +284,7 @@ public static class PackedCases
             UseOneTx(c, flow);
         }
 
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.DrainCalls();
         ulong calls = driver.TxCalls - before;
         driver.Harvests = true;

@@ -84,7 +84,7 @@ public static class VhostUserCases
         foreach (bool kickFirst in (ReadOnlySpan<bool>)[true, false])
         {
             RawDriver driver = c.Start(o => o with { Start = false });
-            VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
+            VhostUserFrontEnd device = c.FrontEnd;
             driver.Rx.Refill();
             QueueSetup[] queues = [driver.RxSetup, driver.TxSetup];
             foreach (QueueSetup queue in queues)
@@ -119,7 +119,7 @@ public static class VhostUserCases
     {
         c.NeedFeature(VirtioFeatures.VhostUserProtocolFeatures);
         RawDriver driver = c.Start(o => o with { Start = false });
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         driver.Rx.Refill();
         using HostListener listener = c.Listen();
         Flow flow = driver.NewFlow(listener.Port);
@@ -158,7 +158,7 @@ public static class VhostUserCases
     public static void DisabledTx_ThenEnabled_Works(CaseContext c)
     {
         c.NeedFeature(VirtioFeatures.VhostUserProtocolFeatures);
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         c.Fence();
         device.SetVringEnable(VsockQueue.Tx, false);
         device.Flush();
@@ -187,7 +187,7 @@ public static class VhostUserCases
     {
         (Flow flow, HostConnection host) = c.Open();
         c.Fence();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         using EventFd call = new();
         device.SetVringCall(VsockQueue.Rx, call);
         device.Flush();
@@ -201,7 +201,7 @@ public static class VhostUserCases
     public static void KickDescriptor_Replaced_IsHeard(CaseContext c)
     {
         c.Fence();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         using EventFd kick = new();
         device.SetVringKick(VsockQueue.Tx, kick);
         device.Flush();
@@ -217,7 +217,7 @@ public static class VhostUserCases
     public static void MemoryTable_Replaced_LosesNothing(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         using MemoryRegion extra = MemoryRegion.Create(0x10_0000_0000, 1 << 20);
         using GuestMemory wider = new([extra]);
         byte[] data = c.RandomBytes(1000);
@@ -279,7 +279,7 @@ public static class VhostUserCases
     public static void Suspended_HostConnects_OnlyRepliesAreSent(CaseContext c)
     {
         c.Fence();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         _ = device.StopQueue(VsockQueue.Rx);
         _ = device.StopQueue(VsockQueue.Tx);
         using HostConnection host = c.Host.Connect(c.Driver.NewGuestPort());
@@ -293,7 +293,7 @@ public static class VhostUserCases
     public static void Memory_EightRegions_AllUsable(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         const int Extra = 5;
         const ulong Size = 64 * 1024;
         MemoryRegion[] extra = [.. Enumerable.Range(0, Extra).Select(i => MemoryRegion.Create(0x20_0000_0000 + ((ulong)i * 0x4000_0000), Size, (ulong)i * 0x1000))];
@@ -461,7 +461,7 @@ public static class VhostUserCases
     public static void ResetOwner_DuringTraffic_KeepsTheConnection(CaseContext c)
     {
         c.Fence();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         device.ResetOwner();
         try
         {
@@ -482,7 +482,7 @@ public static class VhostUserCases
         c.NeedProtocol(VhostUserProtocolFeatures.ResetDevice);
         (_, HostConnection host) = c.Open();
         c.Fence();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         device.ResetDevice();
         device.Flush();
         host.ExpectClosed("flow-survives-reset", "the host application of an old flow sees its end");
@@ -515,7 +515,7 @@ public static class VhostUserCases
     {
         c.NeedProtocol(VhostUserProtocolFeatures.ConfigureMemSlots);
         (Flow flow, HostConnection host) = c.Open();
-        VhostUserFrontEnd device = (VhostUserFrontEnd)c.Driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         using MemoryRegion extra = MemoryRegion.Create(0x30_0000_0000, 1 << 20, 0x2000);
         using GuestMemory more = new([extra]);
         device.AddMemRegion(extra);

@@ -20,7 +20,7 @@ public static class VirtqueueCases
     {
         c.NeedProtocol(VhostUserProtocolFeatures.ReplyAck);
         RawDriver driver = c.Start(o => o with { Start = false });
-        VhostUserFrontEnd device = (VhostUserFrontEnd)driver.Device;
+        VhostUserFrontEnd device = c.FrontEnd;
         RingSetup odd = driver.TxSetup.Ring with { DeviceArea = driver.TxSetup.Ring.DeviceArea + 2 };
         try
         {
@@ -484,7 +484,7 @@ public static class VirtqueueCases
             driver.Tx.Harvest();
         }
 
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.DrainCalls();
         ulong calls = driver.TxCalls - before;
         driver.Harvests = true;
@@ -587,7 +587,7 @@ public static class VirtqueueCases
             driver.Tx.Harvest();
         }
 
-        driver.AskTwice();
+        driver.Device.Settle();
         driver.DrainCalls();
         ulong calls = driver.TxCalls - before;
         driver.Harvests = true;
@@ -742,7 +742,7 @@ public static class VirtqueueCases
             }
 
             // So that the device notices kicks in every round and not all of them at once.
-            c.Driver.AskTwice();
+            c.Driver.Device.Settle();
         }
 
         Exchange.Echo(c, flow, host);
@@ -876,7 +876,7 @@ public static class VirtqueueCases
         string outcome;
         try
         {
-            driver.AskTwice();
+            driver.Device.Settle();
             outcome = driver.Rx.Ring.HasUsed ? "returned" : "kept";
         }
         catch (TransportException e) when (e.Fault == TransportFault.Closed)

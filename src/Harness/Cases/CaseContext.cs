@@ -15,7 +15,7 @@ public sealed class CaseContext : IDisposable
     private readonly CaseEvidence evidence;
     private readonly ITargetInstance instance;
     private readonly SortedDictionary<string, string> recorded = new(StringComparer.Ordinal);
-    private readonly List<VhostUserFrontEnd> connections = [];
+    private readonly List<IVsockDevice> connections = [];
     private RawDriver? driver;
     private Canary? canary;
     private uint nextHostPort;
@@ -29,7 +29,7 @@ public sealed class CaseContext : IDisposable
         Seed = seed;
         Random = new Random((int)(seed ^ (seed >> 32)));
         Timeline = new Timeline(patience);
-        Host = new HybridHostPeer(Timeline, instance.Uds);
+        Host = instance.OpenHost(Timeline);
         nextHostPort = 0x4000_0000 + (uint)Random.Next(0x1000_0000);
     }
 
@@ -54,6 +54,26 @@ public sealed class CaseContext : IDisposable
 
     public IHostPeer Host { get; }
 
+    /// <summary>The running session's control connection, for cases about vhost-user; ends the case where there is none.</summary>
+    public VhostUserFrontEnd FrontEnd
+    {
+        get
+        {
+            _ = VhostUserTarget;
+            return (VhostUserFrontEnd)Driver.Device;
+        }
+    }
+
+    /// <summary>The running session's device, for cases about the kernel's ioctls; ends the case where it is another.</summary>
+    public VhostKernelDevice Kernel
+    {
+        get
+        {
+            _ = VhostKernelTarget;
+            return (VhostKernelDevice)Driver.Device;
+        }
+    }
+
     /// <summary>The running session, started with the default options when the case did not start one.</summary>
     public RawDriver Driver => driver ?? Start();
 
@@ -71,8 +91,13 @@ public sealed class CaseContext : IDisposable
     }
 
     /// <summary>What a session accepts by default: VERSION_1, every socket type offered, the variant's ring features and what the case needs.</summary>
-    public VirtioFeatures DefaultFeatures =>
-        ((VirtioFeatures.Version1 | VirtioFeatures.DeviceType) & Facts.OfferedFeatures) | Variant.Features | Run.Case.Attribute.Needs;
+    public VirtioFeatures DefaultFeatures => ((VirtioFeatures.Version1 | SocketTypes) & Facts.OfferedFeatures) | Variant.Features | Run.Case.Attribute.Needs;
+
+    /// <summary>
+    /// A device that does not offer STREAM has to serve streams when no type is accepted (VS-FEAT-DEV-2), but is free not to when SEQPACKET alone is
+    /// (VS-FEAT-DEV-3).
+    /// </summary>
+    private VirtioFeatures SocketTypes => Facts.OfferedFeatures.HasFlag(VirtioFeatures.Stream) ? VirtioFeatures.DeviceType : default;
 
     /// <summary>The options of a default session.</summary>
     public SessionOptions DefaultOptions => new() { Features = DefaultFeatures, IndirectChains = Variant.Indirect };
@@ -87,13 +112,11 @@ public sealed class CaseContext : IDisposable
     public RawDriver Start(Func<SessionOptions, SessionOptions>? change = null)
     {
         SessionOptions options = change is null ? DefaultOptions : change(DefaultOptions);
-        VhostUserFrontEnd device = Connect();
-        device.Negotiate();
-        return Start(device, options);
+        return Start(instance.OpenDevice(Timeline.Patience), options);
     }
 
     /// <summary>Starts a session on a connection that the case has negotiated itself.</summary>
-    public RawDriver Start(VhostUserFrontEnd device, SessionOptions options)
+    public RawDriver Start(IVsockDevice device, SessionOptions options)
     {
         if (driver is not null)
         {
@@ -103,9 +126,13 @@ public sealed class CaseContext : IDisposable
         connections.Remove(device);
         IRingObserver observer = evidence.BeginSession(GuestCid, options.Features);
         driver = new RawDriver(device, Timeline, options, observer, GuestCid, (uint)Random.Next());
-        canary = new Canary(driver, Host, observer, NewHostPort());
+        canary = new Canary(driver, Host, observer, NewHostPort(), CanaryType(options.Features));
         return driver;
     }
+
+    /// <summary>Streams may be missing where only seqpacket was accepted (VS-FEAT-DEV-3).</summary>
+    private static SocketType CanaryType(VirtioFeatures features) =>
+        (features & VirtioFeatures.DeviceType) == VirtioFeatures.Seqpacket ? SocketType.Seqpacket : SocketType.Stream;
 
     /// <summary>Ends the session by closing the connection, as a VMM that goes away.</summary>
     public void Stop()
@@ -120,20 +147,32 @@ public sealed class CaseContext : IDisposable
     {
         if (driver is not null)
         {
-            connections.Add((VhostUserFrontEnd)driver.Device);
+            connections.Add(driver.Device);
             driver.DisposeButDevice();
             driver = null;
             canary = null;
         }
     }
 
-    /// <summary>A control connection on which nothing was said yet, closed with the case.</summary>
+    /// <summary>A vhost-user connection on which nothing was said yet, closed with the case; ends the case where the target has none.</summary>
     public VhostUserFrontEnd Connect(VhostUserFrontEndOptions? options = null)
     {
-        VhostUserFrontEnd device = VhostUserFrontEnd.Connect(instance.Socket, (options ?? new VhostUserFrontEndOptions()) with { Deadline = Timeline.Patience });
+        VhostUserFrontEnd device = VhostUserFrontEnd.Connect(VhostUserTarget.Socket, (options ?? new VhostUserFrontEndOptions()) with { Deadline = Timeline.Patience });
         connections.Add(device);
         return device;
     }
+
+    /// <summary>The kernel's device, opened and nothing asked yet, closed with the case; ends the case where the target is none.</summary>
+    public VhostKernelDevice OpenKernel()
+    {
+        VhostKernelDevice device = VhostKernelDevice.Open(VhostKernelTarget.Device);
+        connections.Add(device);
+        return device;
+    }
+
+    /// <summary>The host side's control socket with nothing said yet; ends the case where there is none.</summary>
+    public HostConnection OpenHostControl(SocketType type = SocketType.Stream) =>
+        Host.OpenControl(type) ?? throw new CaseSkippedException(Verdict.NotApplicable, "the host application uses AF_VSOCK, which has no handshake of its own");
 
     /// <summary>Returns when everything sent before has been processed and answered.</summary>
     public void Fence()
@@ -223,14 +262,30 @@ public sealed class CaseContext : IDisposable
     /// <summary>Ends the case unless the vhost-user protocol feature is offered.</summary>
     public void NeedProtocol(VhostUserProtocolFeatures feature)
     {
+        _ = VhostUserTarget;
         if (!((VhostUserProtocolFeatures)Facts.ProtocolFeatures).HasFlag(feature))
         {
             NotSupported($"protocol feature {feature} is not offered");
         }
     }
 
+    /// <summary>Ends the case unless one queue can be stopped while the other runs.</summary>
+    public void NeedLoneQueues()
+    {
+        if (!Driver.Device.StopsQueuesAlone)
+        {
+            NotApplicable($"over {Driver.Device.Transport} the device runs both queues or none");
+        }
+    }
+
     /// <summary>A case that posted an illegal chain or ring: bookkeeping of that queue proves nothing from here on.</summary>
     public void Taint(int queue) => evidence.Taint(queue);
+
+    private IVhostUserInstance VhostUserTarget => instance as IVhostUserInstance ?? throw NotOver("vhost-user");
+
+    private IVhostKernelInstance VhostKernelTarget => instance as IVhostKernelInstance ?? throw NotOver("vhost-kernel");
+
+    private static CaseSkippedException NotOver(string transport) => new(Verdict.NotApplicable, $"asks about {transport}, which is not this target's transport");
 
     /// <summary>The last look of a session that still runs: all is processed, all tx chains are back.</summary>
     internal void Close()
@@ -246,7 +301,7 @@ public sealed class CaseContext : IDisposable
     public void Dispose()
     {
         Stop();
-        foreach (VhostUserFrontEnd connection in connections)
+        foreach (IVsockDevice connection in connections)
         {
             connection.Dispose();
         }

@@ -117,14 +117,14 @@ public sealed class SuiteRunner(RequirementRegister register)
             ITargetInstance target = Instance(cancellation);
             try
             {
-                using VhostUserFrontEnd device = VhostUserFrontEnd.Connect(target.Socket, new VhostUserFrontEndOptions { Deadline = request.Patience });
-                device.Negotiate();
+                using IVsockDevice device = target.OpenDevice(request.Patience);
                 byte[]? config = device.HasConfigSpace ? device.ReadConfig(0, VsockConfig.Size) : null;
-                return new TargetFacts(device.OfferedFeatures, (ulong)device.OfferedProtocolFeatures, config is null ? null : Convert.ToHexStringLower(config));
+                VhostUserProtocolFeatures protocol = device is VhostUserFrontEnd frontEnd ? frontEnd.OfferedProtocolFeatures : default;
+                return new TargetFacts(device.OfferedFeatures, (ulong)protocol, config is null ? null : Convert.ToHexStringLower(config));
             }
             catch (TransportException e)
             {
-                throw new TargetException($"target '{request.Target.Name}' does not complete the first exchange on its vhost-user socket: {e.Message}{Postmortem(target)}", inner: e);
+                throw new TargetException($"target '{request.Target.Name}' does not complete the first exchange over {request.Target.Transport}: {e.Message}{Postmortem(target)}", inner: e);
             }
         }
 

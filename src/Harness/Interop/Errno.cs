@@ -6,7 +6,7 @@ namespace Vsockspec.Interop;
 public sealed class ErrnoException : IOException
 {
     public ErrnoException(string call, int errno)
-        : base($"{call} failed: errno {errno} ({System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(errno)})")
+        : base($"{call} failed: {Describe(errno)}")
     {
         Call = call;
         Errno = errno;
@@ -15,6 +15,9 @@ public sealed class ErrnoException : IOException
     public string Call { get; }
 
     public int Errno { get; }
+
+    /// <summary><c>errno 104 (Connection reset by peer)</c>.</summary>
+    public static string Describe(int errno) => $"errno {errno} ({System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(errno)})";
 
     /// <summary>Throws for the calling thread's current errno.</summary>
     internal static ErrnoException Last(string call) => new(call, LibC.errno);

@@ -3,7 +3,7 @@ using Tmds.Linux;
 
 namespace Vsockspec.Interop;
 
-/// <summary>The two kinds of Unix socket that stand for the two vsock types.</summary>
+/// <summary>The two kinds of socket that the two vsock types are, or that stand for them.</summary>
 public enum LocalSocketKind
 {
     Stream,
@@ -26,13 +26,22 @@ public enum SocketOutcome
 }
 
 /// <summary>
-/// A non-blocking Unix socket whose outcomes are values, not exceptions: what a peer sees is what a case judges. One thread at a time.
+/// A non-blocking Unix or vsock socket whose outcomes are values, not exceptions: what a peer sees is what a case judges. One thread at a time.
 /// </summary>
 public sealed class LocalSocket : IDisposable
 {
     private const int MessageNoSignal = 0x4000;
     private const int PathCapacity = 108;
+
+    // linux/vm_sockets.h: sizes of the socket's buffer in bytes, u64.
+    private const int VsockBufferSize = 0;
+    private const int VsockBufferMinSize = 1;
+    private const int VsockBufferMaxSize = 2;
+
+    // linux/vm_sockets.h SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD: struct timeval.
+    private const int VsockConnectTimeout = 6;
     private readonly SafeFileHandle handle;
+    private bool connecting;
 
     private LocalSocket(SafeFileHandle handle, LocalSocketKind kind)
     {
@@ -49,19 +58,22 @@ public sealed class LocalSocket : IDisposable
     /// <summary>errno of the last call that ended in <see cref="SocketOutcome.Failed"/>.</summary>
     public int LastError { get; private set; }
 
-    public static LocalSocket Create(LocalSocketKind kind)
+    /// <summary>A Unix socket.</summary>
+    public static LocalSocket Create(LocalSocketKind kind) => Create(LibC.AF_UNIX, kind);
+
+    /// <summary>A vsock socket.</summary>
+    /// <exception cref="ErrnoException">The kernel has no such family, or not this kind of it (ENODEV: no transport carries it).</exception>
+    public static LocalSocket Create(LocalSocketKind kind, VsockPermit permit)
     {
-        int type = (kind == LocalSocketKind.Stream ? LibC.SOCK_STREAM : LibC.SOCK_SEQPACKET) | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC;
-        int fd = LibC.socket(LibC.AF_UNIX, type, 0);
-        return fd < 0 ? throw ErrnoException.Last("socket") : new LocalSocket(new SafeFileHandle(fd, true), kind);
+        ArgumentNullException.ThrowIfNull(permit);
+        return Create(VsockAddress.Family, kind);
     }
 
     /// <summary>Two connected sockets.</summary>
     public static unsafe (LocalSocket First, LocalSocket Second) CreatePair(LocalSocketKind kind)
     {
-        int type = (kind == LocalSocketKind.Stream ? LibC.SOCK_STREAM : LibC.SOCK_SEQPACKET) | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC;
         int* pair = stackalloc int[2];
-        if (LibC.socketpair(LibC.AF_UNIX, type, 0, pair) != 0)
+        if (LibC.socketpair(LibC.AF_UNIX, TypeOf(kind), 0, pair) != 0)
         {
             throw ErrnoException.Last("socketpair");
         }
@@ -83,6 +95,102 @@ public sealed class LocalSocket : IDisposable
         if (LibC.listen(Fd, backlog) != 0)
         {
             throw ErrnoException.Last($"listen({path})");
+        }
+    }
+
+    /// <summary>Binds to a vsock address and listens.</summary>
+    /// <exception cref="ErrnoException">The port is taken or not to be had.</exception>
+    public unsafe void Listen(VsockAddress address, int backlog)
+    {
+        byte* bytes = stackalloc byte[VsockAddress.Size];
+        address.Write(new Span<byte>(bytes, VsockAddress.Size));
+        if (LibC.bind(Fd, (sockaddr*)bytes, VsockAddress.Size) != 0)
+        {
+            throw ErrnoException.Last($"bind({address})");
+        }
+
+        if (LibC.listen(Fd, backlog) != 0)
+        {
+            throw ErrnoException.Last($"listen({address})");
+        }
+    }
+
+    /// <summary>Begins to connect to a vsock address; <see cref="FinishConnect"/>, and any send or receive, tell how it ended.</summary>
+    /// <returns><see cref="SocketOutcome.Later"/>: under way.</returns>
+    public unsafe SocketOutcome Connect(VsockAddress address)
+    {
+        byte* bytes = stackalloc byte[VsockAddress.Size];
+        address.Write(new Span<byte>(bytes, VsockAddress.Size));
+        if (LibC.connect(Fd, (sockaddr*)bytes, VsockAddress.Size) == 0)
+        {
+            return SocketOutcome.Done;
+        }
+
+        int errno = LibC.errno;
+        if (errno == LibC.EINPROGRESS)
+        {
+            connecting = true;
+            return SocketOutcome.Later;
+        }
+
+        LastError = errno;
+        return SocketOutcome.Failed;
+    }
+
+    /// <summary>How the connect stands that was begun: under way, done, or failed with <see cref="LastError"/>.</summary>
+    public unsafe SocketOutcome FinishConnect()
+    {
+        if (!connecting)
+        {
+            return SocketOutcome.Done;
+        }
+
+        Span<PollEntry> entry = [new PollEntry(Fd, PollEvents.Writable)];
+        if (Poll.Wait(entry, 0) == 0)
+        {
+            return SocketOutcome.Later;
+        }
+
+        connecting = false;
+        int error = 0;
+        socklen_t length = sizeof(int);
+        if (LibC.getsockopt(Fd, LibC.SOL_SOCKET, LibC.SO_ERROR, &error, &length) != 0)
+        {
+            throw ErrnoException.Last("getsockopt(SO_ERROR)");
+        }
+
+        LastError = error;
+        return error == 0 ? SocketOutcome.Done : SocketOutcome.Failed;
+    }
+
+    /// <summary>The vsock address that this socket is bound to.</summary>
+    public unsafe VsockAddress LocalAddress()
+    {
+        byte* bytes = stackalloc byte[VsockAddress.Size];
+        socklen_t length = VsockAddress.Size;
+        return LibC.getsockname(Fd, (sockaddr*)bytes, &length) == 0
+            ? VsockAddress.Read(new ReadOnlySpan<byte>(bytes, VsockAddress.Size))
+            : throw ErrnoException.Last("getsockname");
+    }
+
+    /// <summary>Sets a vsock socket's buffer, whose size its end of a flow tells as buf_alloc; before it connects or listens.</summary>
+    /// <param name="bytes">Also becomes the least and the greatest size, so that the kernel does not clamp it.</param>
+    public void SetVsockBuffer(ulong bytes)
+    {
+        SetVsockOption(VsockBufferMaxSize, bytes);
+        SetVsockOption(VsockBufferMinSize, bytes);
+        SetVsockOption(VsockBufferSize, bytes);
+    }
+
+    /// <summary>Sets how long a vsock connect may take; the kernel's own default is two seconds.</summary>
+    public unsafe void SetVsockConnectTimeout(TimeSpan time)
+    {
+        long* value = stackalloc long[2];
+        value[0] = (long)time.TotalSeconds;
+        value[1] = (long)(time.TotalMicroseconds % 1_000_000);
+        if (LibC.setsockopt(Fd, VsockAddress.Family, VsockConnectTimeout, value, 16) != 0)
+        {
+            throw ErrnoException.Last("setsockopt(SO_VM_SOCKETS_CONNECT_TIMEOUT)");
         }
     }
 
@@ -110,6 +218,12 @@ public sealed class LocalSocket : IDisposable
     /// <summary>Sends what the socket takes now; a seqpacket socket takes all or nothing.</summary>
     public unsafe SocketOutcome Send(ReadOnlySpan<byte> data, out int sent)
     {
+        sent = 0;
+        if (connecting && FinishConnect() is var state and not SocketOutcome.Done)
+        {
+            return state;
+        }
+
         fixed (byte* p = data)
         {
             iovec part = new() { iov_base = p, iov_len = data.Length };
@@ -126,6 +240,12 @@ public sealed class LocalSocket : IDisposable
     /// </summary>
     public unsafe SocketOutcome Receive(Span<byte> buffer, out int received)
     {
+        received = 0;
+        if (connecting && FinishConnect() is var state and not SocketOutcome.Done)
+        {
+            return state;
+        }
+
         fixed (byte* p = buffer)
         {
             iovec part = new() { iov_base = p, iov_len = buffer.Length };
@@ -140,6 +260,23 @@ public sealed class LocalSocket : IDisposable
     public SocketOutcome Shutdown(System.Net.Sockets.SocketShutdown how) => Outcome(LibC.shutdown(Fd, (int)how));
 
     public void Dispose() => handle.Dispose();
+
+    private static LocalSocket Create(int family, LocalSocketKind kind)
+    {
+        int fd = LibC.socket(family, TypeOf(kind), 0);
+        return fd < 0 ? throw ErrnoException.Last("socket") : new LocalSocket(new SafeFileHandle(fd, true), kind);
+    }
+
+    private static int TypeOf(LocalSocketKind kind) =>
+        (kind == LocalSocketKind.Stream ? LibC.SOCK_STREAM : LibC.SOCK_SEQPACKET) | LibC.SOCK_NONBLOCK | LibC.SOCK_CLOEXEC;
+
+    private unsafe void SetVsockOption(int option, ulong value)
+    {
+        if (LibC.setsockopt(Fd, VsockAddress.Family, option, &value, sizeof(ulong)) != 0)
+        {
+            throw ErrnoException.Last($"setsockopt(AF_VSOCK, {option})");
+        }
+    }
 
     private static unsafe int WriteAddress(string path, byte* address)
     {

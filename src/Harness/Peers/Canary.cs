@@ -8,7 +8,8 @@ namespace Vsockspec.Peers;
 /// everything that was put into the tx ring before it has been processed; when the echo comes back, every answer that the device had
 /// queued before it has been delivered. Two rounds, because a device may queue a flow's second answer behind the first echo.
 /// </summary>
-public sealed class Canary(RawDriver driver, IHostPeer host, IRingObserver observer, uint hostPort)
+/// <param name="type">A socket type that the device has to serve in this session.</param>
+public sealed class Canary(RawDriver driver, IHostPeer host, IRingObserver observer, uint hostPort, SocketType type = SocketType.Stream)
 {
     private const int Rounds = 2;
     private Flow? flow;
@@ -54,8 +55,8 @@ public sealed class Canary(RawDriver driver, IHostPeer host, IRingObserver obser
             return;
         }
 
-        HostListener listener = host.Listen(hostPort);
-        Flow opened = driver.NewFlow(hostPort);
+        HostListener listener = host.Listen(hostPort, type);
+        Flow opened = driver.NewFlow(hostPort, type);
         _ = opened.Connect();
         connection = listener.Accept();
         flow = opened;
@@ -64,7 +65,7 @@ public sealed class Canary(RawDriver driver, IHostPeer host, IRingObserver obser
     private void Probe()
     {
         counter++;
-        flow!.Send(Op.Rw, [counter]);
+        flow!.Send(Op.Rw, [counter], type == SocketType.Seqpacket ? (uint)SeqpacketFlags.EndOfMessage : 0);
         byte[] seen = connection!.ReceiveExactly(1);
         if (seen[0] != counter)
         {

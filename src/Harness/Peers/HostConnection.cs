@@ -26,11 +26,14 @@ public sealed class HostConnection : IDisposable
     private readonly LocalSocket socket;
     private readonly byte[] scratch = new byte[64 * 1024];
 
-    internal HostConnection(Timeline timeline, LocalSocket socket)
+    internal HostConnection(Timeline timeline, LocalSocket socket, HostFamily family)
     {
         this.timeline = timeline;
         this.socket = socket;
+        Family = family;
     }
+
+    public HostFamily Family { get; }
 
     /// <summary>What reading has told so far.</summary>
     public HostEnd End { get; private set; }
@@ -41,14 +44,37 @@ public sealed class HostConnection : IDisposable
     /// <summary>Payload bytes read so far, the handshake line apart.</summary>
     public long BytesRead { get; private set; }
 
-    /// <summary>Reads the <c>OK port</c> answer that completes a host-initiated connection, and returns the host's port.</summary>
-    public uint ExpectEstablished()
+    /// <summary>Waits until the connection that the host began is complete, and returns the host's port.</summary>
+    public uint ExpectEstablished() => Family == HostFamily.Hybrid ? ExpectOk() : ExpectConnected();
+
+    /// <summary>Reads the <c>OK port</c> answer.</summary>
+    private uint ExpectOk()
     {
         string line = ReadHandshakeLine();
         return line.StartsWith("OK ", StringComparison.Ordinal)
             && uint.TryParse(line.AsSpan(3), NumberStyles.None, CultureInfo.InvariantCulture, out uint port)
                 ? port
                 : throw new ExpectationException("bad-handshake-answer", "the answer 'OK <port>' on the host socket", $"'{line}' ({End})");
+    }
+
+    private uint ExpectConnected()
+    {
+        SocketOutcome outcome = SocketOutcome.Later;
+        bool settled = timeline.WaitUntil(() => (outcome = socket.FinishConnect()) != SocketOutcome.Later, new PollEntry(socket.Fd, PollEvents.Writable));
+        if (outcome == SocketOutcome.Done)
+        {
+            return socket.LocalAddress().Port;
+        }
+
+        if (settled)
+        {
+            End = HostEnd.Error;
+        }
+
+        throw new ExpectationException(
+            "host-connect-failed",
+            "the host application's connect succeeds after the guest's RESPONSE",
+            settled ? $"connect failed: {ErrnoException.Describe(socket.LastError)}" : $"connect still waits after {timeline.Patience.TotalSeconds:0.###} s");
     }
 
     /// <summary>Waits until the device closes the host connection, as it must when the guest refuses.</summary>
@@ -100,7 +126,7 @@ public sealed class HostConnection : IDisposable
             throw new ExpectationException(
                 "host-write-stuck",
                 $"the host application can write {copy.Length} bytes",
-                sent ? $"write failed with errno {socket.LastError} after {done} bytes" : $"{done} bytes were taken within {timeline.Patience.TotalSeconds:0.###} s");
+                sent ? $"write failed with {ErrnoException.Describe(socket.LastError)} after {done} bytes" : $"{done} bytes were taken within {timeline.Patience.TotalSeconds:0.###} s");
         }
     }
 

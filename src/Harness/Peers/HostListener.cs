@@ -8,9 +8,10 @@ public sealed class HostListener : IDisposable
 {
     private readonly Timeline timeline;
     private readonly LocalSocket socket;
-    private readonly string path;
+    private readonly string? path;
 
-    internal HostListener(Timeline timeline, LocalSocket socket, string path, uint port, SocketType type)
+    /// <param name="path">The socket's file, removed with it; null when it has none.</param>
+    internal HostListener(Timeline timeline, LocalSocket socket, string? path, uint port, SocketType type)
     {
         this.timeline = timeline;
         this.socket = socket;
@@ -24,7 +25,9 @@ public sealed class HostListener : IDisposable
     public SocketType Type { get; }
 
     /// <summary>A connection that is waiting, or null.</summary>
-    public HostConnection? TryAccept() => socket.Accept() is { } accepted ? new HostConnection(timeline, accepted) : null;
+    public HostConnection? TryAccept() => socket.Accept() is { } accepted ? new HostConnection(timeline, accepted, Family) : null;
+
+    private HostFamily Family => path is null ? HostFamily.Vsock : HostFamily.Hybrid;
 
     /// <summary>Waits for the connection that the device must make.</summary>
     public HostConnection Accept()
@@ -43,7 +46,10 @@ public sealed class HostListener : IDisposable
         if (!socket.IsClosed)
         {
             socket.Dispose();
-            File.Delete(path);
+            if (path is not null)
+            {
+                File.Delete(path);
+            }
         }
     }
 }

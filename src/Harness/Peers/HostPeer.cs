@@ -2,6 +2,16 @@ using Vsockspec.Wire;
 
 namespace Vsockspec.Peers;
 
+/// <summary>The sockets that a host application uses, and with them how it learns that a connection stands.</summary>
+public enum HostFamily
+{
+    /// <summary>Unix sockets with a line each way before the data.</summary>
+    Hybrid,
+
+    /// <summary>AF_VSOCK: the kernel's own sockets.</summary>
+    Vsock,
+}
+
 /// <summary>The host application end of a backend.</summary>
 public interface IHostPeer : IDisposable
 {

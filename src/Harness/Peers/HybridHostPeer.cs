@@ -56,7 +56,7 @@ public sealed class HybridHostPeer(Timeline timeline, string prefix) : IHostPeer
                 settled ? $"connect failed with errno {errno}" : "the socket's backlog stayed full");
         }
 
-        HostConnection connection = new(timeline, socket);
+        HostConnection connection = new(timeline, socket, HostFamily.Hybrid);
         opened.Add(connection);
         return connection;
     }

@@ -46,7 +46,7 @@ public sealed class AttachedTarget : ITarget
         return new AttachedInstance(_attach);
     }
 
-    private sealed class AttachedInstance(AttachSpec attach) : ITargetInstance
+    private sealed class AttachedInstance(AttachSpec attach) : IVhostUserInstance
     {
         public string Socket => attach.Socket;
 

@@ -1,3 +1,7 @@
+using Vsockspec.Interop;
+using Vsockspec.Peers;
+using Vsockspec.Transports;
+
 namespace Vsockspec.Targets;
 
 /// <summary>The side a target plays.</summary>
@@ -21,7 +25,7 @@ public interface ITarget
 
     TargetRole Role { get; }
 
-    /// <summary><c>vhost-user</c>.</summary>
+    /// <summary><c>vhost-user</c> or <c>vhost-kernel</c>.</summary>
     string Transport { get; }
 
     /// <summary>SHA-256 of the program, where there is one.</summary>
@@ -33,7 +37,7 @@ public interface ITarget
     /// <summary>False for a target that somebody else started: it cannot be restarted, so cases that may kill it are not run.</summary>
     bool CanRestart { get; }
 
-    /// <summary>Brings up one instance and returns when its socket accepts connections.</summary>
+    /// <summary>Brings up one instance and returns when devices can be opened on it.</summary>
     /// <exception cref="TargetException">It did not come up; the message has its exit status and last lines.</exception>
     ITargetInstance Start(TargetPlace place, CancellationToken cancellation);
 }
@@ -41,12 +45,6 @@ public interface ITarget
 /// <summary>A running target. Disposing ends it and everything it started.</summary>
 public interface ITargetInstance : IDisposable
 {
-    /// <summary>The vhost-user socket.</summary>
-    string Socket { get; }
-
-    /// <summary>Path prefix of the hybrid Unix sockets.</summary>
-    string Uds { get; }
-
     ulong GuestCid { get; }
 
     int? ProcessId { get; }
@@ -58,6 +56,67 @@ public interface ITargetInstance : IDisposable
 
     /// <summary>The last lines of its stderr (and stdout), oldest first.</summary>
     IReadOnlyList<string> LastLines { get; }
+
+    /// <summary>A device for one session, through the transport's usual opening up to the features. One at a time.</summary>
+    /// <param name="patience">How long each answer may take.</param>
+    /// <exception cref="TransportException">It cannot be reached, or breaks the transport's protocol.</exception>
+    IVsockDevice OpenDevice(TimeSpan patience);
+
+    /// <summary>The host application's side.</summary>
+    IHostPeer OpenHost(Timeline timeline);
+}
+
+/// <summary>A running vhost-user back end.</summary>
+public interface IVhostUserInstance : ITargetInstance
+{
+    /// <summary>The vhost-user socket.</summary>
+    string Socket { get; }
+
+    /// <summary>Path prefix of the hybrid Unix sockets.</summary>
+    string Uds { get; }
+
+    IVsockDevice ITargetInstance.OpenDevice(TimeSpan patience)
+    {
+        VhostUserFrontEnd device = VhostUserFrontEnd.Connect(Socket, new VhostUserFrontEndOptions { Deadline = patience });
+        try
+        {
+            device.Negotiate();
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    IHostPeer ITargetInstance.OpenHost(Timeline timeline) => new HybridHostPeer(timeline, Uds);
+}
+
+/// <summary>The device of a running kernel.</summary>
+public interface IVhostKernelInstance : ITargetInstance
+{
+    /// <summary>Path of the device node.</summary>
+    string Device { get; }
+
+    VsockPermit Permit { get; }
+
+    IVsockDevice ITargetInstance.OpenDevice(TimeSpan patience)
+    {
+        VhostKernelDevice device = VhostKernelDevice.Open(Device);
+        try
+        {
+            device.Claim(GuestCid);
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    IHostPeer ITargetInstance.OpenHost(Timeline timeline) => new VsockHostPeer(timeline, GuestCid, Permit);
 }
 
 /// <summary>The target could not be brought up or is described wrongly.</summary>

@@ -138,7 +138,7 @@ public sealed class LaunchedTarget : ITarget
 }
 
 /// <summary>One process of a <see cref="LaunchedTarget"/>.</summary>
-internal sealed class LaunchedInstance(TargetProcess process, string socket, string uds, ulong guestCid) : ITargetInstance
+internal sealed class LaunchedInstance(TargetProcess process, string socket, string uds, ulong guestCid) : IVhostUserInstance
 {
     public string Socket => socket;
 

@@ -19,7 +19,9 @@ public sealed record AttachSpec(string Socket, string Uds, ulong GuestCid);
 /// <summary>The description of one target, as a YAML file gives it (docs/manifest.md).</summary>
 public sealed partial record TargetManifest
 {
-    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "claims", "expectations"];
+    private const string VhostUser = "vhost-user";
+    private const string VhostKernel = "vhost-kernel";
+    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations"];
 
     public required string Name { get; init; }
 
@@ -29,10 +31,13 @@ public sealed partial record TargetManifest
 
     public required string Transport { get; init; }
 
-    /// <summary>Exactly one of this and <see cref="Attach"/> is set.</summary>
+    /// <summary>With vhost-user exactly one of this and <see cref="Attach"/> is set.</summary>
     public LaunchSpec? Launch { get; init; }
 
     public AttachSpec? Attach { get; init; }
+
+    /// <summary>Path of the kernel's device node; set with vhost-kernel and only then.</summary>
+    public string? Device { get; init; }
 
     /// <summary>Names of <see cref="FeatureNames"/>; null: nothing is claimed.</summary>
     public IReadOnlyList<string>? Claims { get; init; }
@@ -46,7 +51,12 @@ public sealed partial record TargetManifest
     /// <summary>True for a manifest of the suite itself, which is called by its name.</summary>
     public bool IsBuiltIn(string suites) => Path.GetDirectoryName(File) == Path.GetFullPath(Path.Combine(suites, "targets"));
 
-    public ITarget ToTarget() => Launch is not null ? new LaunchedTarget(this) : new AttachedTarget(this);
+    public ITarget ToTarget() => (Device, Launch) switch
+    {
+        (not null, _) => new VhostKernelTarget(this),
+        (_, not null) => new LaunchedTarget(this),
+        _ => new AttachedTarget(this),
+    };
 
     /// <exception cref="TargetException">The file is not a manifest; <see cref="TargetException.IsManifestError"/> is true.</exception>
     public static TargetManifest Load(string file)
@@ -73,6 +83,7 @@ public sealed partial record TargetManifest
             Transport = ReadTransport(map),
             Launch = map.OptionalMap("launch") is { } launch ? ReadLaunch(launch) : null,
             Attach = map.OptionalMap("attach") is { } attach ? ReadAttach(attach) : null,
+            Device = map.OptionalText("device"),
             Claims = ReadClaims(map),
             Expectations = map.OptionalText("expectations") is { } path ? Beside(map.File, path) : null,
         };
@@ -82,10 +93,16 @@ public sealed partial record TargetManifest
             throw map.Error("expectations", $"names a file that does not exist: {expectations}");
         }
 
-        return (manifest.Launch, manifest.Attach) switch
+        return (manifest.Transport, manifest.Launch, manifest.Attach, manifest.Device) switch
         {
-            (null, null) => throw map.Error("launch", "is missing; give either 'launch' (how to start the target) or 'attach' (where it runs)"),
-            (not null, not null) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
+            (VhostKernel, null, null, null) => throw map.Error("device", "is missing; name the device node: /dev/vhost-vsock"),
+            (VhostKernel, null, null, ['/', ..]) => manifest,
+            (VhostKernel, null, null, _) => throw map.Error("device", $"is '{manifest.Device}'; give the full path of the device node: /dev/vhost-vsock"),
+            (VhostKernel, not null, _, _) => throw map.Error("launch", "does not go with transport vhost-kernel: the kernel runs already"),
+            (VhostKernel, _, _, _) => throw map.Error("attach", "does not go with transport vhost-kernel; name the device node in 'device'"),
+            (_, _, _, not null) => throw map.Error("device", $"goes with transport {VhostKernel} only"),
+            (_, null, null, _) => throw map.Error("launch", "is missing; give either 'launch' (how to start the target) or 'attach' (where it runs)"),
+            (_, not null, not null, _) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
             _ => manifest,
         };
     }
@@ -98,8 +115,9 @@ public sealed partial record TargetManifest
 
     private static string ReadTransport(YamlMap map) => map.Text("transport") switch
     {
-        "vhost-user" => "vhost-user",
-        string other => throw map.Error("transport", $"is '{other}'; this version reaches devices over: vhost-user"),
+        VhostUser => VhostUser,
+        VhostKernel => VhostKernel,
+        string other => throw map.Error("transport", $"is '{other}'; this version reaches devices over: {VhostUser}, {VhostKernel}"),
     };
 
     private static LaunchSpec ReadLaunch(YamlMap map)

@@ -40,7 +40,7 @@ public enum TransportFault
 public sealed record QueueSetup(int Index, RingSetup Ring, uint Base, EventFd? Kick, EventFd? Call, EventFd? Error = null);
 
 /// <summary>
-/// A vsock device as its driver sees it, whatever carries the control messages: vhost-user now, /dev/vhost-vsock next. Used
+/// A vsock device as its driver sees it, whatever carries the control messages: vhost-user or /dev/vhost-vsock. Used
 /// from one thread. Every call has a deadline and throws <see cref="TransportException"/>.
 /// </summary>
 public interface IVsockDevice : IDisposable
@@ -56,6 +56,9 @@ public interface IVsockDevice : IDisposable
 
     /// <summary>False where the VMM owns the event queue.</summary>
     bool HasEventQueue { get; }
+
+    /// <summary>False where stopping one queue stops the other too.</summary>
+    bool StopsQueuesAlone { get; }
 
     /// <summary>A descriptor that becomes readable or hangs up when the device goes away or speaks out of turn; -1 where there is none.</summary>
     int WatchFd { get; }
@@ -75,4 +78,10 @@ public interface IVsockDevice : IDisposable
 
     /// <summary>Stops the queue and returns its base, in the form of <see cref="QueueSetup.Base"/>.</summary>
     uint StopQueue(int index);
+
+    /// <summary>
+    /// Returns when the device has had every occasion to look at queues that were kicked before. The only fence there is while no packet can come back:
+    /// rings are stopped, or broken on purpose.
+    /// </summary>
+    void Settle();
 }

@@ -55,6 +55,8 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
     /// </summary>
     public bool HasEventQueue => QueueCount > VsockQueue.Event;
 
+    public bool StopsQueuesAlone => true;
+
     public int WatchFd => connection.Stream.Fd;
 
     /// <summary>The channel of the back end's own requests, after <see cref="OpenBackEndChannel"/>.</summary>
@@ -217,6 +219,14 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
     }
 
     public uint StopQueue(int index) => GetVringBase((uint)index);
+
+    /// <summary>Asks on the control connection, twice, since a back end may look at its rings after it has answered.</summary>
+    public void Settle()
+    {
+        Flush();
+        _ = GetFeatures();
+        _ = GetFeatures();
+    }
 
     public void Dispose()
     {

@@ -11,7 +11,7 @@ internal sealed class Session : IPacketSink, IDisposable
 {
     public const uint Window = 1 << 20;
     private const uint HostPort = 0x5000_0000;
-    private readonly HybridHostPeer host;
+    private readonly IHostPeer host;
     private readonly Auditor auditor;
     private uint peerBufAlloc;
     private uint peerFwdCnt;
@@ -21,9 +21,8 @@ internal sealed class Session : IPacketSink, IDisposable
     public Session(ITargetInstance target, VirtioFeatures extra)
     {
         Timeline timeline = new(TimeSpan.FromSeconds(10));
-        host = new HybridHostPeer(timeline, target.Uds);
-        VhostUserFrontEnd device = VhostUserFrontEnd.Connect(target.Socket);
-        device.Negotiate();
+        host = target.OpenHost(timeline);
+        IVsockDevice device = target.OpenDevice(timeline.Patience);
         SessionOptions options = new()
         {
             Features = VirtioFeatures.Version1 | ((VirtioFeatures.Stream | extra) & device.OfferedFeatures),

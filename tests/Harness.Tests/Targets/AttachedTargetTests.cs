@@ -17,7 +17,7 @@ public sealed class AttachedTargetTests
 
         using ITargetInstance instance = Attach(scratch).Start(scratch.Place, default);
 
-        Assert.That(instance.Socket, Is.EqualTo(path));
+        Assert.That(((IVhostUserInstance)instance).Socket, Is.EqualTo(path));
         Assert.That(listener.Poll(0, SelectMode.SelectRead), Is.False, "a connection was made");
     }
 

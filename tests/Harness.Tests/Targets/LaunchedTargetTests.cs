@@ -17,7 +17,7 @@ public sealed class LaunchedTargetTests
         ITargetInstance instance = target.Start(scratch.Place, cancellation);
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(File.Exists(instance.Socket));
+            Assert.That(File.Exists(((IVhostUserInstance)instance).Socket));
             Assert.That(instance.GuestCid, Is.EqualTo(7));
             Assert.That(instance.HasExited, Is.False);
             Assert.That(instance.ExitStatus, Is.Null);
@@ -95,7 +95,7 @@ public sealed class LaunchedTargetTests
 
         using ITargetInstance instance = target.Start(scratch.Place, cancellation);
         using Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Connect(new UnixDomainSocketEndPoint(instance.Socket));
+        socket.Connect(new UnixDomainSocketEndPoint(((IVhostUserInstance)instance).Socket));
         SpinWait.SpinUntil(() => instance.HasExited, TimeSpan.FromSeconds(5));
 
         Assert.That(instance.ExitStatus, Is.EqualTo("signal 11 (SIGSEGV)"));

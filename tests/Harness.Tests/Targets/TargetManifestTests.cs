@@ -57,6 +57,10 @@ public sealed class TargetManifestTests
     [TestCase("role: device\ntransport: vhost-user\n" + Launch, ":1: field 'name' is missing")]
     [TestCase("name: x\nrole: host\ntransport: vhost-user\n" + Launch, ":2: field 'role' is 'host'")]
     [TestCase("name: x\nrole: device\ntransport: pci\n" + Launch, ":3: field 'transport' is 'pci'")]
+    [TestCase("name: x\nrole: device\ntransport: vhost-kernel\n", ":1: field 'device' is missing; name the device node")]
+    [TestCase("name: x\nrole: device\ntransport: vhost-kernel\ndevice: vhost-vsock\n", ":4: field 'device' is 'vhost-vsock'; give the full path")]
+    [TestCase("name: x\nrole: device\ntransport: vhost-kernel\n" + Launch, ":5: field 'launch' does not go with transport vhost-kernel")]
+    [TestCase(Head + Launch + "device: /dev/vhost-vsock\n", ":6: field 'device' goes with transport vhost-kernel only")]
     [TestCase(Head + Launch + "claims: [streem]\n", ":6: field 'claims' has the unknown feature 'streem' (did you mean 'stream'?)")]
     [TestCase(Head + Launch + "expectations: none.yaml\n", ":6: field 'expectations' names a file that does not exist")]
     [TestCase(Head + Launch + "name: y\n", "not valid YAML")]
@@ -74,6 +78,26 @@ public sealed class TargetManifestTests
 
         Assert.That(e!.Message, Does.StartWith(file).And.Contain(message));
         Assert.That(e.IsManifestError, Is.True);
+    }
+
+    [Test]
+    public void Start_KernelWithoutTheDevice_RefusesAndNamesTheLab()
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write("m.yaml", "name: x\nrole: device\ntransport: vhost-kernel\ndevice: /dev/no-such-vhost\n"));
+        TargetException? e = Assert.Throws<TargetException>(() => manifest.ToTarget().Start(new TargetPlace(scratch.Path, 3), CancellationToken.None));
+        Assert.That(e!.IsManifestError);
+        Assert.That(e.Message, Does.Contain("field 'device': /dev/no-such-vhost does not exist").And.Contain("vsockspec lab -- run --target linux-vhost-vsock"));
+    }
+
+    [Test]
+    public void Start_NodeThatIsNoVhostDevice_SaysSo()
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write("m.yaml", "name: x\nrole: device\ntransport: vhost-kernel\ndevice: /dev/null\n"));
+        Assert.That(
+            () => manifest.ToTarget().Start(new TargetPlace(scratch.Path, 3), CancellationToken.None),
+            Throws.TypeOf<TargetException>().With.Message.Contains("/dev/null is not a vhost-vsock device"));
     }
 
     [Test]

@@ -1,5 +1,7 @@
 using System.Numerics;
 using NUnit.Framework;
+using Vsockspec.Interop;
+using Vsockspec.Transports;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Harness.Tests.Wire;
@@ -106,6 +108,43 @@ public class CLayoutTests
             .Equal("VIRTIO_CONFIG_S_NEEDS_RESET", (ulong)DeviceStatus.NeedsReset)
             .Equal("VIRTIO_CONFIG_S_FAILED", (ulong)DeviceStatus.Failed)
             .ExpectAccepted();
+    }
+
+    [Test]
+    public void VhostIoctls_AgreeWithTheKernel()
+    {
+        CAssertions c = new("linux/vhost.h");
+        foreach (VhostIoctl request in Enum.GetValues<VhostIoctl>())
+        {
+            c.Equal(VhostIoctls.Name(request), (ulong)request);
+        }
+
+        c.Equal("sizeof(struct vhost_vring_state)", (ulong)VringState.Size)
+            .Equal("sizeof(struct vhost_vring_file)", (ulong)VringState.Size)
+            .Equal("sizeof(struct vhost_vring_addr)", (ulong)VringAddress.Size)
+            .Equal("sizeof(struct vhost_memory)", (ulong)VhostUserRegion.Prefix)
+            .Equal("sizeof(struct vhost_memory_region)", (ulong)VhostUserRegion.Size)
+            .ExpectAccepted();
+    }
+
+    [Test]
+    public void VsockAddress_AgreesWithTheKernel() =>
+        new CAssertions("sys/socket.h", "linux/vm_sockets.h")
+            .Equal("sizeof(struct sockaddr_vm)", (ulong)VsockAddress.Size)
+            .Equal("AF_VSOCK", (ulong)VsockAddress.Family)
+            .Equal("offsetof(struct sockaddr_vm, svm_port)", (ulong)Bytes(new VsockAddress(0, uint.MaxValue)).AsSpan(sizeof(ushort)).IndexOf((byte)0xff) + sizeof(ushort))
+            .Equal("offsetof(struct sockaddr_vm, svm_cid)", (ulong)Bytes(new VsockAddress(uint.MaxValue, 0)).AsSpan(sizeof(ushort)).IndexOf((byte)0xff) + sizeof(ushort))
+            .ExpectAccepted();
+
+    [Test]
+    public void VsockAddress_OverItsBytes_IsTheSame() =>
+        Assert.That(VsockAddress.Read(Bytes(new VsockAddress(7, 0xdeadbeef))), Is.EqualTo(new VsockAddress(7, 0xdeadbeef)));
+
+    private static byte[] Bytes(VsockAddress address)
+    {
+        byte[] bytes = new byte[VsockAddress.Size];
+        address.Write(bytes);
+        return bytes;
     }
 
     private static byte[] Bytes(VsockHeader header)
