@@ -43,7 +43,7 @@ public static class FeatureCases
         CaseContext.Require(listener.TryAccept() is null, "seqpacket-reached-host", "no connection at the host application", "a connection");
     }
 
-    [Case("VSC-1104", "VS-FEAT-DEV-3", Title = "With SEQPACKET alone accepted, stream may work or be refused", Probe = true, Needs = VirtioFeatures.Seqpacket)]
+    [Case("VSC-1104", "VS-FEAT-DEV-3", "VS-FEAT-DEV-H1", Title = "With SEQPACKET alone accepted, stream may work or be refused", Probe = true, Needs = VirtioFeatures.Seqpacket)]
     public static void Request_StreamWithSeqpacketOnly_IsAnswered(CaseContext c)
     {
         RawDriver driver = c.Start(o => o with { Features = (o.Features & ~VirtioFeatures.DeviceType) | VirtioFeatures.Seqpacket });

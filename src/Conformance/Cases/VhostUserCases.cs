@@ -347,6 +347,28 @@ public static class VhostUserCases
         c.Fence();
     }
 
+    [Case("VSC-1234", "VU-21", Title = "A ring that cannot be followed is reported on its error descriptor", Isolation = Isolation.Process)]
+    public static void Ring_Broken_SignalsItsErrorDescriptor(CaseContext c)
+    {
+        RawDriver driver = c.Start();
+        c.Fence();
+        c.ExpectAllReturned();
+        c.Taint(VsockQueue.Tx);
+        driver.MindsClosing = false;
+        driver.ExposeHead((ushort)(driver.TxSetup.Ring.Size + 1));
+        driver.Tx.Kick();
+        bool signalled = false;
+        _ = c.Timeline.WaitUntil(
+            () => (signalled |= driver.ErrTx.Drain() > 0) || driver.DeviceGone,
+            new PollEntry(driver.ErrTx.Fd, PollEvents.Readable));
+        CaseContext.Require(
+            signalled,
+            "error-not-signalled",
+            "the error descriptor of the tx ring is signalled: its available ring names a descriptor that is not there",
+            driver.DeviceGone ? "the connection was closed without" : $"nothing within {c.Timeline.Patience.TotalSeconds:0.###} s");
+        c.Stop();
+    }
+
     [Case("VSC-1216", "VU-14", Title = "GET_CONFIG answers with as many bytes as asked for, or with none to say that the range is not there")]
     public static void GetConfig_AnyRange_AnswersAllOrNothing(CaseContext c)
     {
@@ -548,6 +570,116 @@ public static class VhostUserCases
             "it stayed open");
     }
 
+    [Case("VSC-1235", "VU-30", Title = "With in-band notifications VRING_KICK is heard and VRING_CALL tells of used buffers", Vary = Vary.Layouts)]
+    public static void InBandNotifications_WithWhatTheyNeed_CarryTraffic(CaseContext c)
+    {
+        const VhostUserProtocolFeatures Needed =
+            VhostUserProtocolFeatures.InbandNotifications | VhostUserProtocolFeatures.BackendReq | VhostUserProtocolFeatures.ReplyAck;
+        c.NeedProtocol(Needed);
+        VhostUserFrontEnd device = c.Connect();
+        device.Negotiate(Needed);
+        BackEndChannel channel = device.OpenBackEndChannel();
+        RawDriver driver = c.Start(device, c.DefaultOptions with { KickFd = false, CallFd = false });
+        AnsweredCalls calls = new(channel);
+        c.Timeline.Add(calls);
+        using HostListener listener = c.Listen();
+        Flow flow = driver.NewFlow(listener.Port);
+        driver.Harvests = false;
+        _ = driver.Rx.Ring.EnableCalls();
+        SendWithKick(Op.Request, []);
+        _ = c.Eventually(() => calls.Rx > 0 && driver.Rx.Ring.HasUsed);
+        CaseContext.Require(driver.Rx.Ring.HasUsed, "inband-kick-ignored", "an answer to the REQUEST that VRING_KICK told of", "none");
+        CaseContext.Require(calls.Rx > 0, "inband-call-missing", "VRING_CALL for the rx ring: the answer to a REQUEST is in it", "none");
+        driver.Harvests = true;
+        flow.Expect("no-response", Op.Response);
+        using HostConnection host = listener.Accept();
+        byte[] data = c.RandomBytes(100);
+        SendWithKick(Op.Rw, data);
+        Exchange.Same(host.ReceiveExactly(data.Length), data, "guest to host with in-band kicks");
+        host.Send(data);
+        Exchange.Same(flow.Read(data.Length), data, "host to guest");
+        c.Stop();
+
+        void SendWithKick(Op op, byte[] payload)
+        {
+            flow.Send(op, payload);
+            device.VringKick(VsockQueue.Tx);
+            device.Flush();
+        }
+    }
+
+    [Case("VSC-1236", "VU-28", Title = "Every page that the device writes is marked in the log of dirty pages, and none once the rings are stopped", Vary = Vary.Layouts)]
+    public static void Page_Written_IsLogged(CaseContext c)
+    {
+        c.NeedFeature(VirtioFeatures.VhostLogAll);
+        c.NeedProtocol(VhostUserProtocolFeatures.LogShmFd);
+        const int Buffers = 8;
+        const uint BufferBytes = 12 * 1024;
+        const int Bytes = 40_000;
+        VhostUserFrontEndOptions usual = new();
+        VhostUserFrontEnd device = c.Connect(usual);
+        device.Negotiate(usual.Wanted | VhostUserProtocolFeatures.LogShmFd);
+        RawDriver driver = c.Start(device, c.DefaultOptions);
+        (Flow flow, HostConnection host) = c.Open();
+        c.Fence();
+        driver.ExhaustBuffers(flow, host);
+
+        using DirtyLog log = DirtyLog.Create(driver.Memory.Regions.Max(r => r.GuestAddress + r.Size), mmapOffset: 0x2000);
+        StartLogging(device, driver, log);
+        ulong start = driver.Arena.Allocate(Buffers * BufferBytes, alignment: 2048, RawDriver.HighRegion);
+        for (uint i = 0; i < Buffers; i++)
+        {
+            _ = driver.Rx.TryPost(RingBuffer.Writable(start + (i * BufferBytes), BufferBytes));
+        }
+
+        driver.Rx.Flush();
+        byte[] data = c.RandomBytes(Bytes);
+        host.Send(data);
+        Exchange.Same(flow.Read(Bytes), data, "host to guest while pages are logged");
+        driver.ExpectReturned(flow.Send(Op.CreditUpdate));
+        _ = driver.Device.StopQueue(VsockQueue.Tx);
+        _ = driver.Device.StopQueue(VsockQueue.Rx);
+
+        // The memory was zero: pages that are not any more were written.
+        int written = 0;
+        for (ulong page = start / DirtyLog.PageSize; page * DirtyLog.PageSize < start + (Buffers * BufferBytes); page++)
+        {
+            ulong address = page * DirtyLog.PageSize;
+            bool dirty = driver.Memory.Slice(address, (uint)DirtyLog.PageSize).ContainsAnyExcept((byte)0);
+            written += dirty ? 1 : 0;
+            CaseContext.Require(
+                !dirty || log.IsMarked(address),
+                "dirty-page-not-logged",
+                $"a mark for the page at 0x{address:x}, in which rx buffers were filled",
+                $"none, after {written} pages that were written");
+        }
+
+        bool usedRings = log.IsMarked(driver.RxSetup.Ring.DeviceArea) && log.IsMarked(driver.TxSetup.Ring.DeviceArea);
+        if (driver.TxSetup.Ring.Layout == RingLayout.Packed)
+        {
+            // Of packed rings the document does not say what the used ring is.
+            c.Record("vhost_user.logs_device_areas_of_packed_rings", usedRings);
+        }
+        else
+        {
+            CaseContext.Require(
+                usedRings,
+                "used-ring-not-logged",
+                "marks for the pages of both used rings, which were to be logged with VHOST_VRING_F_LOG",
+                "at least one is missing");
+        }
+
+        log.Clear();
+        host.Send(data);
+        driver.AskTwice();
+        CaseContext.Require(
+            log.FirstMarked() is null,
+            "logged-while-stopped",
+            "no mark once the rings are stopped",
+            $"the page at 0x{log.FirstMarked():x}");
+        c.Stop();
+    }
+
     [Case("VSC-1228", "VU-32", Title = "After the front end disconnects another one finds a clean device, many times over")]
     public static void FrontEnd_ReconnectsOften_FindsCleanDevice(CaseContext c)
     {
@@ -647,6 +779,20 @@ public static class VhostUserCases
         }
     }
 
+    /// <summary>As a front end begins a migration: while the rings are processed.</summary>
+    private static void StartLogging(VhostUserFrontEnd device, RawDriver driver, DirtyLog log)
+    {
+        device.SetLogBase(new VhostUserLog(log.Size, log.MmapOffset), log.File);
+        device.SetFeatures(device.AcceptedFeatures | VirtioFeatures.VhostLogAll);
+        foreach (QueueSetup queue in (QueueSetup[])[driver.RxSetup, driver.TxSetup])
+        {
+            VringAddress address = VhostUserFrontEnd.AddressOf((uint)queue.Index, queue.Ring, driver.Memory);
+            device.SetVringAddr(address with { Flags = VringAddress.LogsUsedRing, Log = queue.Ring.DeviceArea });
+        }
+
+        device.Flush();
+    }
+
     private static void Session(CaseContext c)
     {
         c.Start();
@@ -706,5 +852,35 @@ public static class VhostUserCases
             $"request {(uint)request}, flags 0x{ReplyFlags:x}, size {size}",
             $"request {reply.Header.Request}, flags 0x{reply.Header.Flags:x}, size {reply.Header.Size}");
         CaseContext.Require(!zero || MemoryMarshal.Read<ulong>(reply.Payload) == 0, "valid-message-nacked", $"{request} succeeds", "a failure status");
+    }
+
+    /// <summary>Answers what the back end says on its channel, so that one that waits for answers goes on, and counts its calls.</summary>
+    private sealed class AnsweredCalls(BackEndChannel channel) : IPumped
+    {
+        /// <summary>VRING_CALLs for the rx ring.</summary>
+        public int Rx { get; private set; }
+
+        public void Pump()
+        {
+            while (channel.TryReceive(TimeSpan.Zero) is { } notice)
+            {
+                Rx += notice is { Request: VhostUserBackEndRequest.VringCall, Ring: VsockQueue.Rx } ? 1 : 0;
+                if (notice.NeedsReply)
+                {
+                    channel.Reply(notice.Request);
+                }
+            }
+        }
+
+        public int PrepareToSleep(Span<PollEntry> entries)
+        {
+            entries[0] = new PollEntry(channel.Fd, PollEvents.Readable);
+            return 1;
+        }
+
+        public void Woken(ReadOnlySpan<PollEntry> entries)
+        {
+            // The next Pump looks at the channel in any case.
+        }
     }
 }

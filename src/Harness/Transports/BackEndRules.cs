@@ -15,6 +15,7 @@ public class BackEndRules
     /// </summary>
     public virtual VhostUserProtocolFeatures ProtocolFeatures =>
         VhostUserProtocolFeatures.Mq |
+        VhostUserProtocolFeatures.LogShmFd |
         VhostUserProtocolFeatures.ReplyAck |
         VhostUserProtocolFeatures.BackendReq |
         VhostUserProtocolFeatures.Config |
@@ -27,7 +28,8 @@ public class BackEndRules
     public virtual ulong MaxMemSlots => 64;
 
     /// <summary>The answer to GET_FEATURES.</summary>
-    public virtual VirtioFeatures OfferedFeatures(VirtioFeatures device) => device | VirtioFeatures.VhostUserProtocolFeatures;
+    public virtual VirtioFeatures OfferedFeatures(VirtioFeatures device) =>
+        device | VirtioFeatures.VhostUserProtocolFeatures | VirtioFeatures.VhostLogAll;
 
     /// <summary>The answer to GET_QUEUE_NUM.</summary>
     public virtual ulong QueueCount(int device) => (ulong)device;
@@ -123,4 +125,13 @@ public class BackEndRules
 
     /// <summary>A ring that cannot be followed sets DEVICE_NEEDS_RESET (virtio 1.4 section 2.1.2).</summary>
     public virtual bool AsksForReset => true;
+
+    /// <summary>How many of the bytes that were written into a chain are logged as written.</summary>
+    public virtual uint LoggedBytes(uint written) => written;
+
+    /// <summary>Writes to the used ring are logged where the front end asked for that.</summary>
+    public virtual bool LogsUsedRing => true;
+
+    /// <summary>A ring that cannot be followed is reported on its error descriptor.</summary>
+    public virtual bool SignalsErrors => true;
 }

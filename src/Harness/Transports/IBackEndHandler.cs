@@ -26,6 +26,9 @@ public sealed class BackEndQueue
     /// <summary>A started but disabled ring is drained without effect (vhost-user: ring states).</summary>
     public bool Enabled { get; internal set; }
 
+    /// <summary>Where in the log of dirty pages the used ring counts; null: it is not logged.</summary>
+    internal ulong? LogAddress { get; set; }
+
     internal VhostUserBackEnd? Session { get; init; }
 
     /// <summary>Notifies the driver of used buffers: through the call descriptor, in-band, or not at all.</summary>
@@ -40,6 +43,12 @@ public sealed class BackEndQueue
             Session?.SignalUsed(Index);
         }
     }
+
+    /// <summary>Notes in the log of dirty pages, where one is kept, what the device wrote into a chain: before the chain is given back.</summary>
+    public void LogWritten(DeviceChain chain, uint written) => Session?.LogWritten(chain, written);
+
+    /// <summary>Notes in the log of dirty pages, where one is kept, that the device wrote into the ring itself: after it did.</summary>
+    public void LogRing() => Session?.LogRing(this);
 
     /// <summary>Tells the front end that the ring is broken: through the error descriptor, in-band, or not at all.</summary>
     public void SignalError()
@@ -61,7 +70,7 @@ public sealed class BackEndQueue
 /// </summary>
 public interface IBackEndHandler
 {
-    /// <summary>Device features; the session adds bit 30 itself.</summary>
+    /// <summary>Device features; the session adds bits 26 and 30 itself.</summary>
     VirtioFeatures OfferedFeatures { get; }
 
     /// <summary>Number of queues that can be set up.</summary>

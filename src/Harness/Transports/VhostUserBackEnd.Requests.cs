@@ -54,6 +54,10 @@ public sealed partial class VhostUserBackEnd
             case VhostUserRequest.SetBackendReqFd:
                 notices.Open(new UnixStream(Keep(message.Descriptors[0])));
                 return Answer.Done;
+            case VhostUserRequest.SetLogBase:
+                return SetLogBase(message);
+            case VhostUserRequest.SetLogFd:
+                return SetLogFd(message);
             case VhostUserRequest.ResetDevice:
                 if (rules.ResetsDevice)
                 {
@@ -78,7 +82,8 @@ public sealed partial class VhostUserBackEnd
             VhostUserRequest.GetFeatures or VhostUserRequest.GetProtocolFeatures or VhostUserRequest.GetQueueNum => (0, 0),
             VhostUserRequest.GetMaxMemSlots or VhostUserRequest.GetStatus or VhostUserRequest.ResetDevice => (0, 0),
             VhostUserRequest.SetOwner or VhostUserRequest.ResetOwner => (0, 0),
-            VhostUserRequest.SetBackendReqFd => (0, 1),
+            VhostUserRequest.SetBackendReqFd or VhostUserRequest.SetLogFd => (0, 1),
+            VhostUserRequest.SetLogBase => (VhostUserLog.Size, 1),
             VhostUserRequest.SetFeatures or VhostUserRequest.SetProtocolFeatures or VhostUserRequest.SetStatus => (sizeof(ulong), 0),
             VhostUserRequest.SetVringNum or VhostUserRequest.SetVringBase or VhostUserRequest.GetVringBase => (VringState.Size, 0),
             VhostUserRequest.SetVringEnable or VhostUserRequest.VringKick => (VringState.Size, 0),
@@ -129,6 +134,7 @@ public sealed partial class VhostUserBackEnd
             VhostUserRequest.GetConfig or VhostUserRequest.SetConfig => VhostUserProtocolFeatures.Config,
             VhostUserRequest.SetStatus or VhostUserRequest.GetStatus => VhostUserProtocolFeatures.Status,
             VhostUserRequest.VringKick => VhostUserProtocolFeatures.InbandNotifications,
+            VhostUserRequest.SetLogBase or VhostUserRequest.SetLogFd => VhostUserProtocolFeatures.LogShmFd,
             _ => VhostUserProtocolFeatures.None,
         };
         if (!rules.ProtocolFeatures.HasFlag(offered))

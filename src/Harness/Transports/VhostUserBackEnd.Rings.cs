@@ -68,13 +68,18 @@ public sealed partial class VhostUserBackEnd
             return Answer.Refuse(defect);
         }
 
-        // The same addresses with another logging flag may come while the ring is processed; this device offers no logging.
+        // The same addresses with another logging flag come while the ring is processed when a migration begins or is given up.
         if (ring.Address is not { } known || known with { Flags = address.Flags, Log = address.Log } != address)
         {
             SetUpAnew(ring);
         }
 
         ring.Address = address;
+        if (ring.Running is { } queue)
+        {
+            Show(ring, queue);
+        }
+
         return Answer.DoneUnless(UpdateQueue(ring));
     }
 
@@ -304,6 +309,7 @@ public sealed partial class VhostUserBackEnd
         queue.Error = ring.Error;
         queue.Polled = ring.Polled;
         queue.Enabled = ring.Enabled;
+        queue.LogAddress = ring.Address is { } address && (address.Flags & VringAddress.LogsUsedRing) != 0 ? address.Log : null;
     }
 
     private RingSetup SetupOf(BackEndRing ring, VringAddress address)
@@ -330,11 +336,13 @@ public sealed partial class VhostUserBackEnd
     {
         uint descriptors = 16 * Math.Max(1, size);
         uint driver = Packed ? 4 : 6 + (2 * size);
-        uint device = Packed ? 4 : 6 + (8 * size);
+        uint device = DeviceAreaBytes(Packed, size);
         return PartDefect("descriptor area", address.Descriptor, descriptors, 16) ??
             PartDefect("driver area", address.Available, driver, Packed ? 4u : 2u) ??
             PartDefect("device area", address.Used, device, 4);
     }
+
+    private static uint DeviceAreaBytes(bool packed, uint size) => packed ? 4 : 6 + (8 * size);
 
     private string? PartDefect(string part, ulong userAddress, uint length, uint alignment)
     {
@@ -364,7 +372,10 @@ public sealed partial class VhostUserBackEnd
             if (UpdateQueue(ring) is { } defect)
             {
                 log?.Invoke($"{VsockQueue.Name(ring.Index)} was kicked and cannot start: {defect}");
-                ring.Error?.Signal();
+                if (rules.SignalsErrors)
+                {
+                    ring.Error?.Signal();
+                }
             }
         }
     }

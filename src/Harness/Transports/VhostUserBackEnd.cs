@@ -116,7 +116,10 @@ public sealed partial class VhostUserBackEnd : IDisposable
             status |= DeviceStatus.NeedsReset;
         }
 
-        queue.SignalError();
+        if (rules.SignalsErrors)
+        {
+            queue.SignalError();
+        }
     }
 
     public void Dispose() => Close(null);
@@ -231,6 +234,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
         }
 
         regions.Clear();
+        ForgetLog();
         notices.Dispose();
         watch.Dispose();
         connection.Dispose();

@@ -31,14 +31,17 @@ public readonly record struct VringState(uint Index, uint Number)
 /// "A vring address description" as <c>struct vhost_vring_addr</c> of linux/vhost_types.h lays it out: the document's
 /// diagram has a size column that is not in the structure, and used comes before avail.
 /// </summary>
-/// <param name="Flags">Bit 0: log writes to the used ring.</param>
+/// <param name="Flags"><see cref="LogsUsedRing"/>.</param>
 /// <param name="Descriptor">The front end's address of the descriptor table or packed ring.</param>
 /// <param name="Used">Used ring or device event suppression.</param>
 /// <param name="Available">Available ring or driver event suppression.</param>
-/// <param name="Log">Guest address for logging.</param>
+/// <param name="Log">Where in the log the first byte of the used ring counts, as a guest-physical address.</param>
 public readonly record struct VringAddress(uint Index, uint Flags, ulong Descriptor, ulong Used, ulong Available, ulong Log)
 {
     public const int Size = 40;
+
+    /// <summary>VHOST_VRING_F_LOG, a flag: writes to the used ring are logged.</summary>
+    public const uint LogsUsedRing = 1;
 
     public static VringAddress Read(ReadOnlySpan<byte> source) => new(
         MemoryMarshal.Read<uint>(source),
@@ -137,6 +140,8 @@ public readonly record struct VhostUserInflight(ulong MmapSize, ulong MmapOffset
 public readonly record struct VhostUserLog(ulong MmapSize, ulong MmapOffset)
 {
     public const int Size = 16;
+
+    public static VhostUserLog Read(ReadOnlySpan<byte> source) => new(MemoryMarshal.Read<ulong>(source), MemoryMarshal.Read<ulong>(source[8..]));
 
     public void Write(Span<byte> destination)
     {

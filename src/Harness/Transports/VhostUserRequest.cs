@@ -90,11 +90,13 @@ public static class VhostUserRequests
 
     /// <summary>
     /// True for a request that has an answer of its own, whatever REPLY_ACK says (chapter "Communication" and the reply payloads of the requests).
+    /// SET_LOG_BASE has one with LOG_SHMFD, without which a vsock back end cannot serve it.
     /// </summary>
     public static bool HasReply(VhostUserRequest request) => request is
         VhostUserRequest.GetFeatures or
         VhostUserRequest.GetProtocolFeatures or
         VhostUserRequest.GetVringBase or
+        VhostUserRequest.SetLogBase or
         VhostUserRequest.GetQueueNum or
         VhostUserRequest.IotlbMsg or
         VhostUserRequest.GetConfig or

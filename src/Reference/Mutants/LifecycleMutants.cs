@@ -16,6 +16,9 @@ internal static class LifecycleMutants
         Session("status-not-served", "VU-25", "Offers STATUS and drops SET_STATUS.", () => new Deaf(VhostUserRequest.SetStatus)),
         Session("region-not-added", "VU-26", "Offers memory slots and drops ADD_MEM_REG.", () => new Deaf(VhostUserRequest.AddMemReg)),
         Session("inband-without-channel", "VU-30", "Accepts in-band notifications without what they need.", () => new TakesAnyProtocolFeatures()),
+        Session("inband-kicks-ignored", "VU-30", "Negotiates in-band notifications and drops VRING_KICK.", () => new Deaf(VhostUserRequest.VringKick)),
+        Session("log-first-page-only", "VU-28", "Logs the first page of a chain that it wrote, and none of the others.", () => new LogsFirstPage()),
+        Session("log-without-used-ring", "VU-28", "Does not log what it writes into the used ring.", () => new LogsNoUsedRing()),
         Session("three-front-ends-only", "VU-32", "Ends with the fourth front end.", () => new EndsAfter(VhostUserRequest.SetOwner, 3)),
         Session("reset-owner-ends-device", "VU-23", "Ends when it sees RESET_OWNER.", () => new EndsAfter(VhostUserRequest.ResetOwner, 0)),
         Session("reply-ack-required", "VU-16", "Serves no front end without REPLY_ACK.", () => new WantsReplyAck()),
@@ -85,6 +88,16 @@ internal static class LifecycleMutants
     private sealed class TakesAnyProtocolFeatures : BackEndRules
     {
         public override bool AcceptsProtocolFeatures(VhostUserProtocolFeatures accepted) => true;
+    }
+
+    private sealed class LogsFirstPage : BackEndRules
+    {
+        public override uint LoggedBytes(uint written) => Math.Min(written, 1);
+    }
+
+    private sealed class LogsNoUsedRing : BackEndRules
+    {
+        public override bool LogsUsedRing => false;
     }
 
     private sealed class EndsAfter(VhostUserRequest counted, int times) : BackEndRules

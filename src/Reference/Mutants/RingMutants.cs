@@ -117,6 +117,12 @@ internal static class RingMutants
             r => new TakesTooEarly(r)),
         On(
             VsockQueue.Tx,
+            "ring-packed-neighbours-swapped",
+            "PK-01",
+            "Takes two chains that wait in neighbouring descriptors the second one first (packed).",
+            r => new SwapsNeighbours(r)),
+        On(
+            VsockQueue.Tx,
             "ring-packed-id-is-index",
             "PK-05",
             "Returns the place of a chain in the ring in place of its buffer id (packed).",
@@ -521,6 +527,33 @@ internal static class RingMutants
 
             ring.SetFlags(index, available);
             return base.TryTake(chain);
+        }
+    }
+
+    private sealed class SwapsNeighbours(DeviceRing inner) : RingDecorator(inner)
+    {
+        private bool second;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            int index = (int)(Base & 0x7fff);
+            second = !second && Packed is { } ring && Swap(ring, index);
+            return base.TryTake(chain);
+        }
+
+        private bool Swap(PackedRingMemory ring, int index)
+        {
+            const DescriptorFlags State = DescriptorFlags.Avail | DescriptorFlags.Used | DescriptorFlags.Next;
+            DescriptorFlags available = (Base & 0x8000) != 0 ? DescriptorFlags.Avail : DescriptorFlags.Used;
+            if (index + 1 == ring.Size || (ring.GetFlags(index) & State) != available || (ring.GetFlags(index + 1) & State) != available)
+            {
+                return false;
+            }
+
+            PackedDescriptor first = ring.GetDescriptor(index);
+            ring.SetDescriptor(index, ring.GetDescriptor(index + 1));
+            ring.SetDescriptor(index + 1, first);
+            return true;
         }
     }
 

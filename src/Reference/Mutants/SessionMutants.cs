@@ -31,6 +31,7 @@ internal static class SessionMutants
         With("session-acknowledges-nothing", "VU-18", "Does not acknowledge requests that ask for it.", new AcknowledgesNothing()),
         With("session-refuses-quietly", "VU-18", "Acknowledges everything as done.", new AlwaysFine()),
         With("session-without-polling", "VU-19", "Waits for kicks on a ring without a kick descriptor.", new WaitsForKicks()),
+        With("session-errors-unsignalled", "VU-21", "Does not signal the error descriptor of a ring that it cannot follow.", new HidesErrors()),
         With("session-one-queue", "VU-22", "Says that it has one queue.", new OneQueue()),
         With("session-reset-device-ignored", "VU-24", "Does not reset on RESET_DEVICE.", new IgnoresResetDevice()),
         With("session-starts-before-driver-ok", "ST-01", "Processes rings before DRIVER_OK.", new TooEarly()),
@@ -212,5 +213,10 @@ internal static class SessionMutants
     private sealed class HidesNeedsReset : BackEndRules
     {
         public override bool AsksForReset => false;
+    }
+
+    private sealed class HidesErrors : BackEndRules
+    {
+        public override bool SignalsErrors => false;
     }
 }

@@ -91,9 +91,10 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
     protected void EndBatch(DeviceRing ring)
     {
         ring.PublishUsed();
+        Queue!.LogRing();
         if (ring.CallNeeded())
         {
-            Queue!.SignalUsed();
+            Queue.SignalUsed();
         }
     }
 
@@ -101,6 +102,7 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
     protected bool SleepUnlessAvailable(DeviceRing ring)
     {
         IsAwake = !broken && ring.EnableKicks();
+        Queue!.LogRing();
         return IsAwake;
     }
 

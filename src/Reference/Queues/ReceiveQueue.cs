@@ -77,6 +77,7 @@ internal sealed class ReceiveQueue(EventLoop loop, Action<BackEndQueue> reportBr
         }
         else
         {
+            Queue!.LogWritten(Chain, written);
             ring.Complete(Chain.Id, Chain.RingEntries, written);
         }
     }

@@ -16,12 +16,82 @@ public sealed class BackEndTests
         VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.BackendReq | VhostUserProtocolFeatures.InbandNotifications;
 
     [Test]
-    public void GetFeatures_Always_HasBit30()
+    public void GetFeatures_Always_HasTheBitsOfTheSession()
     {
         using BackEndBench bench = new();
         Assert.That(
             (VirtioFeatures)bench.AskNumber(VhostUserRequest.GetFeatures),
-            Is.EqualTo(bench.Handler.OfferedFeatures | VirtioFeatures.VhostUserProtocolFeatures));
+            Is.EqualTo(bench.Handler.OfferedFeatures | VirtioFeatures.VhostUserProtocolFeatures | VirtioFeatures.VhostLogAll));
+    }
+
+    [Test]
+    public void Log_WhileRingsRun_HasWhatIsWritten()
+    {
+        const ulong Log = 0x5000;
+        using BackEndBench bench = new();
+        bench.Open(VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.LogShmFd);
+        using TestQueues queues = new();
+        RingSetup ring = queues.Ring();
+        using EventFd kick = new();
+        using EventFd notice = new();
+        bench.SetUp(queues, 0, ring);
+        bench.Kick(0, kick);
+        bench.Enable(0, true);
+        BackEndQueue queue = bench.Handler.Queues[0];
+        bench.Handler.Take();
+
+        using DirtyLog log = DirtyLog.Create(1 << 20);
+        bench.Send(VhostUserRequest.SetLogBase, LogPayload(log.Size, log.MmapOffset), 0, log.File);
+        using (ReceivedMessage reply = bench.Next())
+        {
+            Assert.That(reply.Header, Is.EqualTo(new VhostUserHeader((uint)VhostUserRequest.SetLogBase, 5, 0)));
+        }
+
+        Assert.That(bench.Acknowledge(VhostUserRequest.SetLogFd, null, notice.Handle), Is.Zero);
+        queue.LogRing();
+        Assert.That(log.FirstMarked(), Is.Null, "nothing is logged before VHOST_F_LOG_ALL");
+
+        const VirtioFeatures Features = VirtioFeatures.Version1 | VirtioFeatures.VhostUserProtocolFeatures | VirtioFeatures.VhostLogAll;
+        Assert.That(bench.Acknowledge(VhostUserRequest.SetFeatures, Number((ulong)Features)), Is.Zero);
+        queue.LogRing();
+        Assert.That(log.FirstMarked(), Is.Null, "the ring was not asked for");
+        Assert.That(notice.Drain(), Is.EqualTo(1));
+
+        VringAddress address = VhostUserFrontEnd.AddressOf(0, ring, queues.Memory) with { Flags = VringAddress.LogsUsedRing, Log = Log };
+        Assert.That(bench.Acknowledge(VhostUserRequest.SetVringAddr, Address(address)), Is.Zero);
+        Assert.That(bench.Handler.Take(), Has.None.StartsWith("stopped"), "the ring goes on");
+        queue.LogRing();
+        Assert.That(log.FirstMarked(), Is.EqualTo(Log));
+    }
+
+    [TestCase(0ul, 0ul)]
+    [TestCase(4096ul, 4096ul)]
+    [TestCase(ulong.MaxValue, 0ul)]
+    [TestCase(1ul, ulong.MaxValue)]
+    public void SetLogBase_OfImpossibleRange_EndsTheConnection(ulong size, ulong offset)
+    {
+        using BackEndBench bench = new();
+        bench.Open(VhostUserProtocolFeatures.LogShmFd);
+        using SafeFileHandle file = MemFd.Create("log", 4096);
+        bench.Send(VhostUserRequest.SetLogBase, LogPayload(size, offset), 0, file);
+        bench.AssertClosed();
+    }
+
+    [Test]
+    public void SetLogBase_WithoutLogShmFd_EndsTheConnection()
+    {
+        using BackEndBench bench = new();
+        bench.Open();
+        using SafeFileHandle file = MemFd.Create("log", 4096);
+        bench.Send(VhostUserRequest.SetLogBase, LogPayload(4096, 0), 0, file);
+        bench.AssertClosed();
+    }
+
+    private static byte[] LogPayload(ulong size, ulong offset)
+    {
+        byte[] payload = new byte[VhostUserLog.Size];
+        new VhostUserLog(size, offset).Write(payload);
+        return payload;
     }
 
     [Test]
@@ -451,6 +521,7 @@ public sealed class BackEndTests
         for (int i = 0; i < 4; i++)
         {
             BackEndQueue queue = bench.Handler.Queues[0];
+        bench.Handler.Take();
             Assert.That(queue.Ring.TryTake(chain), Is.EqualTo(TakeResult.Chain));
             queue.Ring.Complete(chain.Id, chain.RingEntries, 0);
             queue.Ring.PublishUsed();

@@ -19,7 +19,8 @@ public sealed class SessionTests
         using (TestQueues queues = new())
         {
             front.Negotiate();
-            Assert.That(front.OfferedFeatures, Is.EqualTo(host.Handler.OfferedFeatures | VirtioFeatures.VhostUserProtocolFeatures));
+            const VirtioFeatures OfTheSession = VirtioFeatures.VhostUserProtocolFeatures | VirtioFeatures.VhostLogAll;
+            Assert.That(front.OfferedFeatures, Is.EqualTo(host.Handler.OfferedFeatures | OfTheSession));
             Assert.That(front.QueueCount, Is.EqualTo(3));
             Assert.That(VsockConfig.Read(front.ReadConfig(0, 8)), Is.EqualTo(new VsockConfig(42)));
             front.AcceptFeatures(Accepted);
