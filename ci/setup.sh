@@ -2,8 +2,9 @@
 # Installs the Debian packages that the tests use. Does nothing when all of them are there; needs no network then.
 set -euo pipefail
 
-# tshark decodes our traces; gcc checks our wire layouts against the system's C headers.
-packages=(tshark gcc libc6-dev linux-libc-dev)
+# tshark decodes our traces; gcc checks our wire layouts against the system's C headers; kmod, xz-utils and zstd prepare kernels and their
+# modules; cpio reads the initramfs that we write.
+packages=(tshark gcc libc6-dev linux-libc-dev kmod xz-utils zstd cpio)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -37,6 +37,9 @@ internal sealed class TargetProcess : IDisposable
         _following = Task.WhenAll(_tail.Follow(process.StandardError.BaseStream), _tail.Follow(process.StandardOutput.BaseStream));
     }
 
+    /// <summary>Whether <see cref="InSession"/> gives a command a process group of its own.</summary>
+    internal static bool HasSession => SetSid is not null;
+
     public int Id { get; }
 
     public bool HasExited => _disposed || _process.HasExited;
