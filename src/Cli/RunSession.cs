@@ -41,6 +41,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         Expectations expectations = manifest.Expectations is { } file
             ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime))
             : Expectations.None;
+        RegressionRegister regressions = bench.Regressions;
         using BundleWriter bundle = CreateBundle(target, runs, settings);
         bench.Out.WriteLine($"seed {settings.Seed}");
         bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
@@ -64,7 +65,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         FailFast = settings.FailFast,
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
                     },
-                    new StoreThenShow(bundle, display, expectations, settings.Trace),
+                    new StoreThenShow(bundle, display, expectations, regressions, bench.Catalogue, settings.Trace),
                     signals.Token);
                 state = bundle.Cases.Count == runs.Count * settings.Repeat ? RunState.Complete : RunState.Stopped;
             }
@@ -157,7 +158,9 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     private static string FileName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' ? c : '-'));
 
     /// <summary>Each result is stored before anybody sees it.</summary>
-    private sealed class StoreThenShow(BundleWriter bundle, IRunDisplay display, Expectations expectations, TracePolicy traces) : IRunListener
+    private sealed class StoreThenShow(
+        BundleWriter bundle, IRunDisplay display, Expectations expectations, RegressionRegister regressions, Catalogue catalogue, TracePolicy traces)
+        : IRunListener
     {
         public void TargetProbed(TargetFacts facts) => bundle.TargetProbed(facts);
 
@@ -165,7 +168,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
 
         public void CaseFinished(CaseResult result)
         {
-            result = expectations.Apply(result);
+            result = regressions.Hint(expectations.Apply(result), catalogue);
             if (traces == TracePolicy.Failed && result.Trace is { } trace && Verdicts.ExitCode([result.Verdict]) == ExitCodes.Passed)
             {
                 File.Delete(Path.Combine(bundle.Folder, trace));

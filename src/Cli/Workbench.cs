@@ -12,6 +12,7 @@ internal sealed record Workbench
 {
     private Lazy<Catalogue> _catalogue = new(() => Catalogue.Of(Assembly.Load("Vsockspec.Conformance")));
     private Lazy<RequirementRegister>? _register;
+    private Lazy<RegressionRegister>? _regressions;
 
     public required TextWriter Out { get; init; }
 
@@ -38,6 +39,8 @@ internal sealed record Workbench
 
     public RequirementRegister Register => (_register ??= new(() => RequirementRegister.Load(Path.Combine(Suites, "requirements")))).Value;
 
+    public RegressionRegister Regressions => (_regressions ??= new(() => RegressionRegister.Load(Suites))).Value;
+
     public static Workbench OfThisProcess() => new()
     {
         RunSuite = (request, listener, cancellation) => new SuiteRunner(RequirementRegister.Load()).Run(request, listener, cancellation),
@@ -56,7 +59,7 @@ internal sealed record Workbench
         }
 
         return Directory.Exists(Path.Combine(folder, "requirements"))
-            ? this with { Suites = folder, _register = null }
+            ? this with { Suites = folder, _register = null, _regressions = null }
             : throw new UsageException($"--suites {folder}: has no folder 'requirements'; give a copy of the product's suites folder");
     }
 }

@@ -15,9 +15,11 @@ public sealed class CatalogueFixture
 {
     private const ulong Seed = 1;
     private static readonly RequirementRegister Register = RequirementRegister.Load();
+    private static readonly RegressionRegister Regressions = RegressionRegister.Load();
+    private static readonly Catalogue Cases = Catalogue.Of(typeof(CatalogueFixture).Assembly);
 
     public static IEnumerable<TestCaseData> Runs() =>
-        Catalogue.Of(typeof(CatalogueFixture).Assembly).Runs.Select(run =>
+        Cases.Runs.Select(run =>
         {
             TestCaseData data = new TestCaseData(run).SetName($"{run.FullName} {run.Case.Name}");
             foreach (string requirement in run.Case.Requirements)
@@ -39,7 +41,7 @@ public sealed class CatalogueFixture
             new RunRequest { Target = Target(), Runs = [run], Seed = Seed },
             results,
             TestContext.CurrentContext.CancellationToken);
-        CaseResult result = results.Last!;
+        CaseResult result = Regressions.Hint(results.Last!, Cases);
         switch (result.Verdict)
         {
             case Verdict.Pass or Verdict.NonStrict or Verdict.Informational or Verdict.KnownFailure:
@@ -48,7 +50,7 @@ public sealed class CatalogueFixture
                 Assert.Ignore($"{result.Verdict}: {result.Observed}");
                 break;
             default:
-                Assert.Fail($"{result.Verdict} {result.FailureCode}: expected {result.Expected}; observed {result.Observed}\n{result.Log}");
+                Assert.Fail($"{result.Verdict} {result.FailureCode}: expected {result.Expected}; observed {result.Observed}\n{string.Concat(result.Hints.Select(h => h + "\n"))}{result.Log}");
                 break;
         }
     }

@@ -7,7 +7,7 @@ namespace Vsockspec.Cli.Tests;
 [Area("alpha")]
 public static class AlphaCases
 {
-    [Case("VSC-0101", "VS-RXTX-DEV-2", Title = "A packet of unknown type is answered with RST", Vary = Vary.Layouts)]
+    [Case("VSC-0101", "VS-RXTX-DEV-2", Title = "A packet of unknown type is answered with RST", Vary = Vary.Layouts, Regressions = ["KB-C4"])]
     public static void Packet_UnknownType_IsReset(CaseContext c) => ArgumentNullException.ThrowIfNull(c);
 
     [Case("VSC-0102", "VS-X-24", Title = "A CREDIT_REQUEST is answered")]

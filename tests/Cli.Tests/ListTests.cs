@@ -41,11 +41,23 @@ public sealed class ListTests
     [TestCase("targets")]
     [TestCase("profiles")]
     [TestCase("requirements")]
+    [TestCase("regressions")]
     public void List_AsJson_IsAnArrayOfObjects(string what)
     {
         using Terminal terminal = new();
         Assert.That(terminal.Run("list", what, "--json"), Is.Zero);
         Assert.That(JsonDocument.Parse(terminal.Out).RootElement.EnumerateArray().Select(e => e.ValueKind), Is.Not.Empty.And.All.EqualTo(JsonValueKind.Object));
+    }
+
+    [Test]
+    public void Regressions_AsJson_HaveTheirCases()
+    {
+        using Terminal terminal = new();
+        Assert.That(terminal.Run("list", "regressions", "--json"), Is.Zero);
+
+        JsonElement row = JsonDocument.Parse(terminal.Out).RootElement.EnumerateArray().Single(r => r.GetProperty("id").GetString() == "KB-C4");
+        Assert.That(row.GetProperty("cases").EnumerateArray().Select(c => c.GetString()), Is.EqualTo(["VSC-0101"]));
+        Assert.That(row.GetProperty("fixes").GetArrayLength(), Is.EqualTo(2));
     }
 
     [Test]

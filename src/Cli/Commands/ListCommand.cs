@@ -17,6 +17,7 @@ internal static class ListCommand
         Targets(bench),
         Profiles(bench),
         Mutants(bench),
+        Regressions(bench),
     };
 
     private static Command Cases(Workbench bench)
@@ -38,6 +39,7 @@ internal static class ListCommand
                     ["variants"] = Strings(c.Attribute.Vary == Vary.Nothing ? [] : c.Variants.Select(v => v.Name)),
                     ["isolation"] = c.Attribute.Isolation.ToString(),
                     ["probe"] = c.Attribute.Probe,
+                    ["regressions"] = Strings(c.Attribute.Regressions),
                     ["slow"] = c.Attribute.Slow,
                 }));
                 return;
@@ -174,6 +176,54 @@ internal static class ListCommand
             table.Print(bench.Out);
         });
         return command;
+    }
+
+    private static Command Regressions(Workbench bench)
+    {
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("regressions", "Bugs from the field, and the cases that would have caught them.") { json };
+        command.SetAction(parsed =>
+        {
+            IReadOnlyList<Regression> regressions = bench.Regressions.Regressions;
+            if (parsed.GetValue(json))
+            {
+                Print(bench, regressions.Select(r => Describe(bench, r)));
+                return;
+            }
+
+            TextTable table = new("id", "component", "cases", "title");
+            foreach (Regression r in regressions)
+            {
+                table.Add(r.Id, string.Join(' ', r.Components), r.NotTriggerable is null ? string.Join(' ', CasesOf(bench, r)) : "none can", r.Title);
+            }
+
+            table.Print(bench.Out);
+        });
+        return command;
+    }
+
+    private static IEnumerable<string> CasesOf(Workbench bench, Regression regression) =>
+        RegressionRegister.CasesOf(regression, bench.Catalogue).Select(c => c.Id);
+
+    private static JsonObject Describe(Workbench bench, Regression r)
+    {
+        JsonObject row = new()
+        {
+            ["id"] = r.Id,
+            ["components"] = Strings(r.Components),
+            ["title"] = r.Title,
+            ["symptom"] = r.Symptom,
+            ["kinds"] = Strings(r.Kinds),
+            ["fixes"] = Strings(r.Fixes),
+            ["reports"] = Strings(r.Reports),
+            ["cases"] = Strings(CasesOf(bench, r)),
+        };
+        if (r.NotTriggerable is { } reason)
+        {
+            row["notTriggerable"] = reason;
+        }
+
+        return row;
     }
 
     private static JsonObject Describe(Requirement r, IEnumerable<string> cases, bool withCases)

@@ -54,6 +54,11 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
             Line("auditor", $"{finding.Requirement}: packet {finding.Packet}: {finding.Detail}");
         }
 
+        foreach (RegressionHint hint in result.Hints)
+        {
+            Line("hint", hint.ToString());
+        }
+
         Line("ended", result.Termination is Termination.Clean ? null : result.Termination.ToString());
         Line("log", result.Log);
         Line("trace", result.Trace is { } trace ? Path.Combine(folder, trace) : null);

@@ -96,7 +96,13 @@ public static class AddressingCases
         CaseContext.Require(c.Driver.ShortPackets == 0, "short-packet", "no packet shorter than a header", $"{c.Driver.ShortPackets}");
     }
 
-    [Case("VSC-0307", "VS-X-13", "VS-X-02", Title = "The tx ring carries nothing back: its chains return with length 0", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0307",
+        "VS-X-13",
+        "VS-X-02",
+        Title = "The tx ring carries nothing back: its chains return with length 0",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-B12"])]
     public static void TxChains_Returned_WithLengthZero(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -136,7 +142,7 @@ public static class AddressingCases
         Exchange.Same(host.ReceiveExactly(3), [1, 2, 3], "guest to host afterwards");
     }
 
-    [Case("VSC-0309", "B-32", Title = "A packet with another guest's source CID reaches nobody", Probe = true)]
+    [Case("VSC-0309", "B-32", Title = "A packet with another guest's source CID reaches nobody", Probe = true, Regressions = ["KB-C2"])]
     public static void Packet_WithForeignSourceCid_ReachesNobody(CaseContext c)
     {
         using HostListener listener = c.Listen();
@@ -145,13 +151,19 @@ public static class AddressingCases
         c.Driver.ExpectReturned(sent);
         c.Fence();
 
-        // known-bugs C2: one guest spoke in the name of another.
         CaseContext.Require(listener.TryAccept() is null, "spoofed-cid-accepted", "no host connection for a source CID that is not the guest's", "a connection");
         Packet? answer = c.Driver.TakeStray(_ => true);
         c.Record("addressing.foreign_src_cid", spoofed.TryTake([], out Packet? packet) ? Names.Of(packet.Op) : answer is null ? "dropped" : Names.Of(answer.Op));
     }
 
-    [Case("VSC-0310", "B-33", "B-34", "B-71", Title = "Packets to CIDs other than the host's, or with upper bits set, do no harm", Probe = true)]
+    [Case(
+        "VSC-0310",
+        "B-33",
+        "B-34",
+        "B-71",
+        Title = "Packets to CIDs other than the host's, or with upper bits set, do no harm",
+        Probe = true,
+        Regressions = ["KB-C2"])]
     public static void Packet_ToForeignCid_DoesNoHarm(CaseContext c)
     {
         using HostListener listener = c.Listen();
@@ -165,10 +177,15 @@ public static class AddressingCases
         }
     }
 
-    [Case("VSC-0311", "B-36", "B-38", Title = "A len beyond the chain loses no data silently, and the chain is returned", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0311",
+        "B-36",
+        "B-38",
+        Title = "A len beyond the chain loses no data silently, and the chain is returned",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-B10", "KB-D4"])]
     public static void Len_BeyondTheChain_IsNotTrusted(CaseContext c)
     {
-        // known-bugs B10: a length of 4 GiB made the device try to allocate it.
         foreach (uint len in (ReadOnlySpan<uint>)[11, 65_537, 0x8000_0000, uint.MaxValue])
         {
             (Flow flow, HostConnection host) = c.Open();
@@ -195,7 +212,6 @@ public static class AddressingCases
         c.Fence();
     }
 
-    // known-bugs C25: fields were read from a packet that was shorter than they are.
     [Case("VSC-0313", "B-40", Title = "Chains shorter than a header are returned and do no harm", Vary = Vary.Rings)]
     public static void Chain_ShorterThanHeader_IsReturned(CaseContext c)
     {

@@ -49,8 +49,13 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    // known-bugs A1 (CVE-2026-23069): the subtraction wrapped and the sender believed in gigabytes of credit.
-    [Case("VSC-0404", "VS-CRED-DEV-1", "VS-X-22", "B-52", Title = "A window that shrinks below what is in flight stops the device; fwd_cnt moves it again")]
+    [Case(
+        "VSC-0404",
+        "VS-CRED-DEV-1",
+        "VS-X-22",
+        "B-52",
+        Title = "A window that shrinks below what is in flight stops the device; fwd_cnt moves it again",
+        Regressions = ["KB-A1"])]
     public static void Window_ShrinksBelowInFlight_DeviceStops(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open(bufAlloc: 65536);
@@ -117,8 +122,11 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    // known-bugs A10: the "OK port" line was counted.
-    [Case("VSC-0408", "VS-CRED-DEV-2", Title = "fwd_cnt starts at 0 on a flow that the host opened, and counts only payload")]
+    [Case(
+        "VSC-0408",
+        "VS-CRED-DEV-2",
+        Title = "fwd_cnt starts at 0 on a flow that the host opened, and counts only payload",
+        Regressions = ["KB-A10"])]
     public static void FwdCnt_HostInitiated_CountsPayloadOnly(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.OpenFromHost();
@@ -144,7 +152,13 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    [Case("VSC-0410", "VS-X-19", "B-50", Title = "Only payload counts: the window filled with 1-byte packets arrives whole", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0410",
+        "VS-X-19",
+        "B-50",
+        Title = "Only payload counts: the window filled with 1-byte packets arrives whole",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-A6", "KB-B1"])]
     public static void Window_FilledWithTinyPackets_NothingIsLost(CaseContext c)
     {
         const int Packets = 4000;
@@ -214,8 +228,7 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    // known-bugs A12: both sides stuck after CREDIT_REQUEST under load.
-    [Case("VSC-0414", "VS-X-24", Title = "CREDIT_REQUEST is answered while data flows the other way")]
+    [Case("VSC-0414", "VS-X-24", Title = "CREDIT_REQUEST is answered while data flows the other way", Regressions = ["KB-A12"])]
     public static void CreditRequest_UnderOppositeTraffic_IsAnswered(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -249,7 +262,12 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
-    [Case("VSC-0416", "B-49", Title = "Data beyond the device's window: reset, or delivered whole, never a stream with a hole", Probe = true)]
+    [Case(
+        "VSC-0416",
+        "B-49",
+        Title = "Data beyond the device's window: reset, or delivered whole, never a stream with a hole",
+        Probe = true,
+        Regressions = ["KB-B4"])]
     public static void GuestOverruns_Window_NoHoleInTheStream(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -308,8 +326,7 @@ public static class CreditCases
         c.Fence();
     }
 
-    // known-bugs A13: an update after every read.
-    [Case("VSC-0419", "B-56", "B-57", Title = "How often credit is told and asked for is recorded", Probe = true)]
+    [Case("VSC-0419", "B-56", "B-57", Title = "How often credit is told and asked for is recorded", Probe = true, Regressions = ["KB-A13"])]
     public static void Credit_OverAMebibyte_IsCounted(CaseContext c)
     {
         const int Bytes = 1 << 20;

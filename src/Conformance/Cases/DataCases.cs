@@ -9,7 +9,12 @@ namespace Vsockspec.Conformance.Cases;
 [Area("data")]
 public static class DataCases
 {
-    [Case("VSC-0501", "VS-X-17", Title = "Bytes from the guest arrive whole and in order, whatever the packet sizes", Vary = Vary.Rings)]
+    [Case(
+        "VSC-0501",
+        "VS-X-17",
+        Title = "Bytes from the guest arrive whole and in order, whatever the packet sizes",
+        Vary = Vary.Rings,
+        Regressions = ["KB-A9"])]
     public static void GuestToHost_RandomSizes_ArrivesWhole(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -30,7 +35,12 @@ public static class DataCases
         Exchange.Same(host.ReceiveExactly(data.Length - read), data.AsSpan(read), "guest to host");
     }
 
-    [Case("VSC-0502", "VS-X-17", Title = "Bytes from the host arrive whole and in order, whatever the write sizes", Vary = Vary.Rings)]
+    [Case(
+        "VSC-0502",
+        "VS-X-17",
+        Title = "Bytes from the host arrive whole and in order, whatever the write sizes",
+        Vary = Vary.Rings,
+        Regressions = ["KB-E7"])]
     public static void HostToGuest_RandomSizes_ArrivesWhole(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open(bufAlloc: 64 * 1024);
@@ -49,7 +59,14 @@ public static class DataCases
         Exchange.Same(flow.Read(data.Length - read), data.AsSpan(read), "host to guest");
     }
 
-    [Case("VSC-0503", "VS-X-17", "B-43", "B-44", Title = "Data is cut to the rx buffers that there are, of any size", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0503",
+        "VS-X-17",
+        "B-43",
+        "B-44",
+        Title = "Data is cut to the rx buffers that there are, of any size",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D4"])]
     public static void HostToGuest_SmallBuffers_ArrivesWhole(CaseContext c)
     {
         foreach (uint size in (ReadOnlySpan<uint>)[VsockHeader.Size + 1, VsockHeader.Size + 100, 70_000])
@@ -63,7 +80,7 @@ public static class DataCases
         }
     }
 
-    [Case("VSC-0504", "VS-X-17", Title = "Both directions at once carry every byte", Vary = Vary.Rings)]
+    [Case("VSC-0504", "VS-X-17", Title = "Both directions at once carry every byte", Vary = Vary.Rings, Regressions = ["KB-E7"])]
     public static void BothDirections_AtOnce_ArriveWhole(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -80,7 +97,13 @@ public static class DataCases
         }
     }
 
-    [Case("VSC-0505", "VS-X-17", "VS-X-34", Title = "Data sent right before the guest closes arrives before the end", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0505",
+        "VS-X-17",
+        "VS-X-34",
+        Title = "Data sent right before the guest closes arrives before the end",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-C9"])]
     public static void GuestSendsAndCloses_AllDataThenEnd(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -140,8 +163,13 @@ public static class DataCases
         Exchange.Same(flow.Read(200), data, "host to guest behind the handshake line");
     }
 
-    // known-bugs B16, B17: parts of a chain were sent twice or in the wrong place.
-    [Case("VSC-0509", "VS-X-17", "VS-X-26", Title = "Data cut into many descriptors in a busy ring arrives whole", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0509",
+        "VS-X-17",
+        "VS-X-26",
+        Title = "Data cut into many descriptors in a busy ring arrives whole",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-B17", "KB-D2"])]
     public static void GuestToHost_ManyDescriptors_ArrivesWhole(CaseContext c)
     {
         c.Start(o => o with { QueueSize = 64 });

@@ -10,7 +10,13 @@ public static class FlowControlCases
 {
     private const int FewBuffers = 4;
 
-    [Case("VSC-0701", "VS-FLOW-DEV-1", "B-62", Title = "Without rx buffers the device keeps taking packets that need answers, and gives every answer exactly once later", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0701",
+        "VS-FLOW-DEV-1",
+        "B-62",
+        Title = "Without rx buffers the device keeps taking packets that need answers, and gives every answer exactly once later",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D18"])]
     public static void RxEmpty_RequestsKeepComing_EveryAnswerComesOnce(CaseContext c)
     {
         const int Requests = 32;
@@ -45,8 +51,13 @@ public static class FlowControlCases
         }
     }
 
-    // known-bugs D18: TX waited for RX space while the guest waited for TX.
-    [Case("VSC-0702", "VS-FLOW-DEV-1", "B-62", Title = "Host data that waits for rx buffers does not keep the guest's data from the host", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0702",
+        "VS-FLOW-DEV-1",
+        "B-62",
+        Title = "Host data that waits for rx buffers does not keep the guest's data from the host",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D18"])]
     public static void RxEmpty_HostDataWaiting_GuestDataStillFlows(CaseContext c)
     {
         c.Start(o => o with { RxBuffers = FewBuffers });
@@ -73,7 +84,12 @@ public static class FlowControlCases
         Exchange.Same(other.Read(down.Length), down, "host to guest once there are buffers");
     }
 
-    [Case("VSC-0703", "VS-X-14", Title = "A flood of packets that need answers stops at a bound, and goes on by itself when rx buffers come", Slow = true)]
+    [Case(
+        "VSC-0703",
+        "VS-X-14",
+        Title = "A flood of packets that need answers stops at a bound, and goes on by itself when rx buffers come",
+        Slow = true,
+        Regressions = ["KB-D18"])]
     public static void RxEmpty_Flood_StopsAndResumes(CaseContext c)
     {
         // No number is given for the bound; a device that parks more answers than this is taken to have none.
@@ -111,8 +127,12 @@ public static class FlowControlCases
         Exchange.Echo(c);
     }
 
-    // known-bugs D10: packets queued before the device starts were not sent until the next kick.
-    [Case("VSC-0704", "B-17", Title = "A host connection made before the rings start: what becomes of it is recorded", Probe = true)]
+    [Case(
+        "VSC-0704",
+        "B-17",
+        Title = "A host connection made before the rings start: what becomes of it is recorded",
+        Probe = true,
+        Regressions = ["KB-D10"])]
     public static void HostConnects_BeforeRingsStart_IsRecorded(CaseContext c)
     {
         RawDriver driver = c.Start(o => o with { Start = false });

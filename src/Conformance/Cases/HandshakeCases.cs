@@ -8,7 +8,12 @@ namespace Vsockspec.Conformance.Cases;
 [Area("handshake")]
 public static class HandshakeCases
 {
-    [Case("VSC-0101", "VS-X-28", Title = "REQUEST to a listening host port draws exactly one RESPONSE with the ends swapped", Vary = Vary.Rings)]
+    [Case(
+        "VSC-0101",
+        "VS-X-28",
+        Title = "REQUEST to a listening host port draws exactly one RESPONSE with the ends swapped",
+        Vary = Vary.Rings,
+        Regressions = ["KB-C18"])]
     public static void Request_ToListener_IsAnsweredByOneResponse(CaseContext c)
     {
         using HostListener listener = c.Listen();
@@ -38,7 +43,12 @@ public static class HandshakeCases
         flow.ExpectNothingMore("answer-after-rst", "nothing after RST");
     }
 
-    [Case("VSC-0103", "VS-X-28", Title = "A host connection reaches the guest as REQUEST and is established by RESPONSE", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0103",
+        "VS-X-28",
+        Title = "A host connection reaches the guest as REQUEST and is established by RESPONSE",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-E8"])]
     public static void HostConnect_AnsweredByResponse_IsEstablished(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.OpenFromHost();
@@ -123,7 +133,13 @@ public static class HandshakeCases
         hosts.ForEach(h => h.Dispose());
     }
 
-    [Case("VSC-0106", "VS-RXTX-DEV-2", "B-09", Title = "A packet of unknown type draws RST, whatever its operation, and no flow is needed", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0106",
+        "VS-RXTX-DEV-2",
+        "B-09",
+        Title = "A packet of unknown type draws RST, whatever its operation, and no flow is needed",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-C4"])]
     public static void UnknownType_WithoutFlow_IsAnsweredByRst(CaseContext c)
     {
         foreach (ushort type in (ReadOnlySpan<ushort>)[0, 3, 4, 0x7fff, 0xffff])
@@ -141,7 +157,7 @@ public static class HandshakeCases
         c.Fence();
     }
 
-    [Case("VSC-0107", "VS-RXTX-DEV-2", Title = "A packet of unknown type to a listening port draws RST and reaches nobody")]
+    [Case("VSC-0107", "VS-RXTX-DEV-2", Title = "A packet of unknown type to a listening port draws RST and reaches nobody", Regressions = ["KB-C4"])]
     public static void UnknownType_ToListener_IsAnsweredByRst(CaseContext c)
     {
         using HostListener listener = c.Listen();
@@ -152,7 +168,7 @@ public static class HandshakeCases
         CaseContext.Require(listener.TryAccept() is null, "unknown-type-accepted", "no host connection", "a connection");
     }
 
-    [Case("VSC-0108", "VS-RXTX-DEV-2", Title = "A packet of unknown type between the ends of a living flow draws RST")]
+    [Case("VSC-0108", "VS-RXTX-DEV-2", Title = "A packet of unknown type between the ends of a living flow draws RST", Regressions = ["KB-C4"])]
     public static void UnknownType_OnLivingFlow_IsAnsweredByRst(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -272,7 +288,7 @@ public static class HandshakeCases
         c.Record("handshake.data_before_response", flow.TryTake([], out Packet? packet) ? Names.Of(packet.Op) : "silent");
     }
 
-    // known-bugs E2: the control connection closed early, came byte by byte or was malformed, and the backend crashed or hung.
+    // Seen in the field: the control connection closed early, came byte by byte or was malformed, and the backend crashed or hung.
     [Case("VSC-0116", "B-16", Title = "A broken handshake on the host's control socket does no harm", Probe = true)]
     public static void HostHandshake_Malformed_DoesNoHarm(CaseContext c)
     {

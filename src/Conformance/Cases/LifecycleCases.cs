@@ -173,7 +173,8 @@ public static class LifecycleCases
         "VSC-1008",
         "RS-03",
         "VU-32",
-        Title = "No flow survives a new connection of the front end: host applications see the end, the same addresses can be used again")]
+        Title = "No flow survives a new connection of the front end: host applications see the end, the same addresses can be used again",
+        Regressions = ["KB-C24"])]
     public static void Flows_OverReconnect_AreGone(CaseContext c) => ExpectFlowsGone(c, reconnects: true);
 
     [Case("VSC-1009", "RS-03", "VU-24", Title = "No flow survives RESET_DEVICE: host applications see the end, the same addresses can be used again")]
@@ -213,7 +214,12 @@ public static class LifecycleCases
         Exchange.Echo(c, flow, host);
     }
 
-    [Case("VSC-1011", "RR-01", Title = "An rx queue that is stopped alone is left alone while the tx queue goes on", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-1011",
+        "RR-01",
+        Title = "An rx queue that is stopped alone is left alone while the tx queue goes on",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-E11"])]
     public static void RxQueue_StoppedAlone_IsLeftAlone(CaseContext c)
     {
         RawDriver driver = c.Start();
@@ -262,7 +268,8 @@ public static class LifecycleCases
         "VSC-1013",
         "RR-03",
         Title = "A queue that is started again with another size and at another address is used there, and the old one is left alone",
-        Vary = Vary.Layouts)]
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D7"])]
     public static void Queue_RestartedElsewhere_IsUsedThere(CaseContext c)
     {
         RawDriver driver = c.Start(Small);
@@ -297,7 +304,8 @@ public static class LifecycleCases
         "VS-X-43",
         "RS-01",
         Title = "SEQPACKET that an earlier session accepted is not in force in one that does not accept it",
-        Needs = VirtioFeatures.Seqpacket)]
+        Needs = VirtioFeatures.Seqpacket,
+        Regressions = ["KB-C22"])]
     public static void Seqpacket_AcceptedByEarlierSession_IsForgotten(CaseContext c)
     {
         c.Start();
@@ -309,7 +317,12 @@ public static class LifecycleCases
         Exchange.Echo(c, SocketType.Seqpacket);
     }
 
-    [Case("VSC-1015", "VS-X-43", Title = "The features of the last SET_FEATURES hold, not those of an earlier one", Needs = VirtioFeatures.Seqpacket)]
+    [Case(
+        "VSC-1015",
+        "VS-X-43",
+        Title = "The features of the last SET_FEATURES hold, not those of an earlier one",
+        Needs = VirtioFeatures.Seqpacket,
+        Regressions = ["KB-C22"])]
     public static void Features_SetTwice_LastOnesHold(CaseContext c)
     {
         VhostUserFrontEnd device = c.Connect();

@@ -112,8 +112,13 @@ public static class SeqpacketCases
         }
     }
 
-    // known-bugs B2 (CVE-2026-53132): each empty message was queued without any credit.
-    [Case("VSC-0607", "B-51", Title = "A flood of empty messages does no harm", Probe = true, Needs = VirtioFeatures.Seqpacket)]
+    [Case(
+        "VSC-0607",
+        "B-51",
+        Title = "A flood of empty messages does no harm",
+        Probe = true,
+        Needs = VirtioFeatures.Seqpacket,
+        Regressions = ["KB-B2"])]
     public static void EmptyMessages_Flood_DoesNoHarm(CaseContext c)
     {
         const int Messages = 2000;

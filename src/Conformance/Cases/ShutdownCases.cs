@@ -13,7 +13,13 @@ public static class ShutdownCases
     // No time is given for the RST that follows an ignored SHUTDOWN; Linux takes 8 s. Slower than this counts as never.
     private static readonly TimeSpan CloseBound = TimeSpan.FromSeconds(30);
 
-    [Case("VSC-0201", "VS-X-31", "B-19", Title = "SHUTDOWN(SEND): the host sees end of file after the data and can still write", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0201",
+        "VS-X-31",
+        "B-19",
+        Title = "SHUTDOWN(SEND): the host sees end of file after the data and can still write",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-C8"])]
     public static void GuestShutsDownSend_HostReadsToTheEnd_CanStillWrite(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -28,7 +34,7 @@ public static class ShutdownCases
         flow.ExpectNothingMore("half-close-ends-the-flow", "no RST and no SHUTDOWN: the host has not closed");
     }
 
-    [Case("VSC-0202", "VS-X-31", "B-20", Title = "SHUTDOWN(RECEIVE): no data comes any more, and the guest can still send")]
+    [Case("VSC-0202", "VS-X-31", "B-20", Title = "SHUTDOWN(RECEIVE): no data comes any more, and the guest can still send", Regressions = ["KB-C8"])]
     public static void GuestShutsDownReceive_NoDataComes_CanStillSend(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -91,7 +97,7 @@ public static class ShutdownCases
         flow.ExpectNothingMore("reset-answered", "no answer to RST");
     }
 
-    [Case("VSC-0206", "VS-X-33", "B-03", Title = "Data after RST does not reach anybody and draws RST")]
+    [Case("VSC-0206", "VS-X-33", "B-03", Title = "Data after RST does not reach anybody and draws RST", Regressions = ["KB-C4"])]
     public static void GuestSends_AfterReset_IsRefused(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -123,8 +129,7 @@ public static class ShutdownCases
         flow.ExpectNothingMore("answer-after-rst", "nothing after RST");
     }
 
-    // known-bugs C9: SHUTDOWN while data is buffered discarded it.
-    [Case("VSC-0209", "VS-X-34", "B-22", Title = "SHUTDOWN with data that the application has not read loses none of it")]
+    [Case("VSC-0209", "VS-X-34", "B-22", Title = "SHUTDOWN with data that the application has not read loses none of it", Regressions = ["KB-C9"])]
     public static void GuestShutsDown_DataUnread_NothingIsLost(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -148,8 +153,12 @@ public static class ShutdownCases
         flow.ExpectNothingMore("answer-to-rst", "nothing after the guest's RST");
     }
 
-    // known-bugs C8: a half-close of the host became a close, or was not told at all.
-    [Case("VSC-0211", "VS-X-31", "B-27", Title = "When the host application shuts down writing, SHUTDOWN(SEND) comes and the guest can still send")]
+    [Case(
+        "VSC-0211",
+        "VS-X-31",
+        "B-27",
+        Title = "When the host application shuts down writing, SHUTDOWN(SEND) comes and the guest can still send",
+        Regressions = ["KB-C8"])]
     public static void HostShutsDownWrite_GuestIsTold_CanStillSend(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -179,7 +188,13 @@ public static class ShutdownCases
         Exchange.Echo(c);
     }
 
-    [Case("VSC-0213", "VS-X-36", "B-29", Title = "After a clean close the same ends connect again, and no byte of the old connection appears", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0213",
+        "VS-X-36",
+        "B-29",
+        Title = "After a clean close the same ends connect again, and no byte of the old connection appears",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-C24"])]
     public static void Ends_ReusedAfterCleanClose_StartAfresh(CaseContext c)
     {
         const int Times = 50;

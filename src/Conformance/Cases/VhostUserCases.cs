@@ -229,7 +229,12 @@ public static class VhostUserCases
         Exchange.Echo(c, flow, host);
     }
 
-    [Case("VSC-1211", "VU-08", Title = "GET_VRING_BASE tells how far the device has come, and the ring resumes there without loss or repetition", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-1211",
+        "VU-08",
+        Title = "GET_VRING_BASE tells how far the device has come, and the ring resumes there without loss or repetition",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-E11"])]
     public static void Ring_StoppedAndResumed_LosesNothing(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();

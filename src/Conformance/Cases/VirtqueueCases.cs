@@ -41,7 +41,12 @@ public static class VirtqueueCases
             "the ring was acknowledged and started");
     }
 
-    [Case("VSC-0802", "VQ-02", Title = "REQUEST and RW mean the same however the driver cuts them into descriptors", Vary = Vary.Rings)]
+    [Case(
+        "VSC-0802",
+        "VQ-02",
+        Title = "REQUEST and RW mean the same however the driver cuts them into descriptors",
+        Vary = Vary.Rings,
+        Regressions = ["KB-D2"])]
     public static void TxPacket_InAnyShape_MeansTheSame(CaseContext c)
     {
         ChainShape[] shapes =
@@ -108,7 +113,12 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0805", "VQ-02", Title = "A payload in several buffers, the first of them behind the header, arrives whole", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0805",
+        "VQ-02",
+        Title = "A payload in several buffers, the first of them behind the header, arrives whole",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D2"])]
     public static void TxPayload_InSeveralBuffers_ArrivesWhole(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -133,7 +143,13 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0806", "VQ-02", "VU-11", Title = "A tx buffer may lie in two memory regions, cut anywhere", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0806",
+        "VQ-02",
+        "VU-11",
+        Title = "A tx buffer may lie in two memory regions, cut anywhere",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D3"])]
     public static void TxBuffer_AcrossRegions_ArrivesWhole(CaseContext c)
     {
         foreach (int before in (ReadOnlySpan<int>)[1, 20, 43, 44, 45, 100, 543])
@@ -148,7 +164,13 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0807", "VQ-02", "VU-11", Title = "An rx buffer may lie in two memory regions, cut anywhere", Vary = Vary.Layouts)]
+    [Case(
+        "VSC-0807",
+        "VQ-02",
+        "VU-11",
+        Title = "An rx buffer may lie in two memory regions, cut anywhere",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-D3"])]
     public static void RxBuffer_AcrossRegions_IsFilledWhole(CaseContext c)
     {
         RawDriver driver = c.Start(o => o with { RxBuffers = 4 });
@@ -409,7 +431,12 @@ public static class VirtqueueCases
         void Jump(string key, int by) => c.Survives(key, driver => driver.SplitTx().AvailIdx += (ushort)by);
     }
 
-    [Case("VSC-0818", "VQ-12", "B-67", Title = "Without EVENT_IDX a used tx chain is followed by a notification, whatever used_event says")]
+    [Case(
+        "VSC-0818",
+        "VQ-12",
+        "B-67",
+        Title = "Without EVENT_IDX a used tx chain is followed by a notification, whatever used_event says",
+        Regressions = ["KB-D8"])]
     public static void TxUsed_WithoutEventIdx_IsNotified(CaseContext c)
     {
         (Flow flow, HostConnection _) = c.Open();
@@ -434,7 +461,11 @@ public static class VirtqueueCases
         driver.Harvests = true;
     }
 
-    [Case("VSC-0819", "VQ-12", Title = "Without EVENT_IDX a filled rx buffer is followed by a notification, whatever used_event says")]
+    [Case(
+        "VSC-0819",
+        "VQ-12",
+        Title = "Without EVENT_IDX a filled rx buffer is followed by a notification, whatever used_event says",
+        Regressions = ["KB-D8"])]
     public static void RxUsed_WithoutEventIdx_IsNotified(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -636,7 +667,14 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0826", "VQ-16", "VS-X-13", "B-66", Title = "A tx chain comes back with length 0: nothing was written into it", Vary = Vary.Rings)]
+    [Case(
+        "VSC-0826",
+        "VQ-16",
+        "VS-X-13",
+        "B-66",
+        Title = "A tx chain comes back with length 0: nothing was written into it",
+        Vary = Vary.Rings,
+        Regressions = ["KB-B12"])]
     public static void TxUsedLength_IsZero(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -651,7 +689,7 @@ public static class VirtqueueCases
         _ = host.ReceiveExactly(300);
     }
 
-    [Case("VSC-0827", "VQ-18", Title = "Every tx chain is returned exactly once, whatever is in it", Vary = Vary.Rings)]
+    [Case("VSC-0827", "VQ-18", Title = "Every tx chain is returned exactly once, whatever is in it", Vary = Vary.Rings, Regressions = ["KB-D6"])]
     public static void TxChains_OfAllKinds_AreReturnedOnce(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
@@ -748,7 +786,7 @@ public static class VirtqueueCases
         Exchange.Echo(c, flow, host);
     }
 
-    [Case("VSC-0832", "VQ-23", Title = "Rings of every legal size work, from 2 to 256 entries", Vary = Vary.Layouts)]
+    [Case("VSC-0832", "VQ-23", Title = "Rings of every legal size work, from 2 to 256 entries", Vary = Vary.Layouts, Regressions = ["KB-D7"])]
     public static void Ring_OfAnySize_Works(CaseContext c)
     {
         foreach (ushort size in (ReadOnlySpan<ushort>)[2, 4, 16, 64, 256])
@@ -757,7 +795,7 @@ public static class VirtqueueCases
         }
     }
 
-    [Case("VSC-0833", "VQ-23", Title = "Rings of 1024 and 32768 entries work, or are refused", Vary = Vary.Layouts)]
+    [Case("VSC-0833", "VQ-23", Title = "Rings of 1024 and 32768 entries work, or are refused", Vary = Vary.Layouts, Regressions = ["KB-D7"])]
     public static void Ring_OfLargeSize_WorksOrIsRefused(CaseContext c)
     {
         foreach (ushort size in (ReadOnlySpan<ushort>)[1024, 32768])

@@ -35,6 +35,9 @@ public sealed class CaseAttribute(string id, params string[] requirements) : Att
     /// <summary>Records behaviour and never fails the target.</summary>
     public bool Probe { get; init; }
 
+    /// <summary>Ids of bugs from the field that the case would have caught, <c>KB-A1</c> (see <see cref="RegressionRegister"/>).</summary>
+    public string[] Regressions { get; init; } = [];
+
     /// <summary>Takes seconds by its nature (timeouts, counter wraps); may be left out with <c>--quick</c>.</summary>
     public bool Slow { get; init; }
 }

@@ -26,7 +26,13 @@ public sealed record CaseRun(CaseInfo Case, Variant Variant)
 /// <summary>All cases of an assembly.</summary>
 public sealed class Catalogue
 {
-    private Catalogue(IReadOnlyList<CaseInfo> cases) => Cases = cases;
+    private readonly Dictionary<string, CaseInfo> _byId;
+
+    private Catalogue(IReadOnlyList<CaseInfo> cases)
+    {
+        Cases = cases;
+        _byId = cases.ToDictionary(c => c.Id, StringComparer.Ordinal);
+    }
 
     /// <summary>In order of id.</summary>
     public IReadOnlyList<CaseInfo> Cases { get; }
@@ -34,6 +40,9 @@ public sealed class Catalogue
     /// <summary>Every case under every variant, in order of id, cases that need a process of their own last.</summary>
     public IEnumerable<CaseRun> Runs =>
         Cases.OrderBy(c => c.Attribute.Isolation).SelectMany(c => c.Variants.Select(v => new CaseRun(c, v)));
+
+    /// <summary>Null when there is no case of that id.</summary>
+    public CaseInfo? Find(string id) => _byId.GetValueOrDefault(id);
 
     /// <exception cref="InvalidOperationException">An id occurs twice or a case method has the wrong shape.</exception>
     public static Catalogue Of(Assembly assembly)

@@ -51,6 +51,9 @@ public sealed record CaseResult
     /// <summary>What the auditor found while this case ran.</summary>
     public IReadOnlyList<AuditFinding> Findings { get; init; } = [];
 
+    /// <summary>Where the same failure was seen before; empty for a case that passed.</summary>
+    public IReadOnlyList<RegressionHint> Hints { get; init; } = [];
+
     /// <summary><c>VSC-0101[split]</c>, the name under which a case is selected and replayed.</summary>
     public string FullName => Variant.Length == 0 ? Id : $"{Id}[{Variant}]";
 }

@@ -36,6 +36,7 @@ internal static class BundleJson
     {
         Recorded = result.Recorded ?? new SortedDictionary<string, string>(StringComparer.Ordinal),
         Findings = result.Findings ?? [],
+        Hints = result.Hints ?? [],
     };
 
     private static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
@@ -53,6 +54,11 @@ internal static class BundleJson
                 if (type.Type == typeof(CaseResult) && property.Name == "findings" && !findings)
                 {
                     property.ShouldSerialize = (_, _) => false;
+                }
+
+                if (property.PropertyType == typeof(IReadOnlyList<RegressionHint>))
+                {
+                    property.ShouldSerialize = (_, value) => value is IReadOnlyList<RegressionHint> { Count: > 0 };
                 }
 
                 if (property.PropertyType == typeof(IReadOnlyDictionary<string, string>))

@@ -90,7 +90,7 @@ public static class JUnit
             if (outcome != Outcome.Skipped)
             {
                 xml.WriteAttributeString("type", result.FailureCode ?? result.Verdict.ToString());
-                xml.WriteString(Printable.Clean($"expected: {result.Expected}\nobserved: {result.Observed}\n{Findings(result)}"));
+                xml.WriteString(Printable.Clean($"expected: {result.Expected}\nobserved: {result.Observed}\n{Findings(result)}{Hints(result)}"));
             }
 
             xml.WriteEndElement();
@@ -114,6 +114,8 @@ public static class JUnit
 
     private static string Findings(CaseResult result) =>
         string.Concat(result.Findings.Select(f => $"auditor: {f.Requirement}: packet {f.Packet}: {f.Detail}\n"));
+
+    private static string Hints(CaseResult result) => string.Concat(result.Hints.Select(h => $"hint: {h}\n"));
 
     private static Outcome Of(Verdict verdict) => verdict switch
     {

@@ -96,6 +96,11 @@ public static class MarkdownSummary
                 Line("auditor", $"{finding.Requirement}: packet {finding.Packet}: {finding.Detail}");
             }
 
+            foreach (RegressionHint hint in result.Hints)
+            {
+                Line("hint", hint.ToString());
+            }
+
             Line("trace", result.Trace);
             if (result.Log is { } log)
             {
@@ -124,7 +129,7 @@ public static class MarkdownSummary
         text.Append("\n## Legal, but not as recommended\n\n| case | requirements | observed |\n|---|---|---|\n");
         foreach (CaseResult result in results)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {Cell(result.FullName)} | {string.Join(", ", result.Requirements)} | {Cell(result.Observed ?? "")} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Cell(result.FullName)} | {string.Join(", ", result.Requirements)} | {Cell(string.Join("; ", [result.Observed ?? "", .. result.Hints]))} |\n");
         }
     }
 

@@ -50,4 +50,7 @@ public static class SampleCases
 {
     [Case("VSC-0001", "VS-CRED-DEV-1", Title = "Data stays within the window", Vary = Vary.Rings)]
     public static void Data_Always_StaysWithinTheWindow(CaseContext c) => ArgumentNullException.ThrowIfNull(c);
+
+    [Case("VSC-0002", "VS-X-22", Title = "A window that shrinks stops the sender", Regressions = ["KB-X1"])]
+    public static void Window_Shrinks_SenderStops(CaseContext c) => ArgumentNullException.ThrowIfNull(c);
 }

@@ -56,6 +56,7 @@ internal static class Sample
         Observed = "5000 bytes | and \u0001 more",
         Log = "thread 'main' panicked\nsecond line",
         Findings = [new AuditFinding("VQ-16", 7, "used length 99 of a chain of 44 bytes")],
+        Hints = [new RegressionHint("KB-X1", "The window wraps", ["CVE-2030-12345", "https://example.org/c/1"], [])],
     };
 
     public static readonly CaseResult Probed = new()
