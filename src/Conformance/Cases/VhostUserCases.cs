@@ -676,7 +676,7 @@ public static class VhostUserCases
 
         log.Clear();
         host.Send(data);
-        driver.AskTwice();
+        driver.Device.Settle();
         CaseContext.Require(
             log.FirstMarked() is null,
             "logged-while-stopped",
