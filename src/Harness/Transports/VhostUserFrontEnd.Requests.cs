@@ -125,7 +125,13 @@ public sealed partial class VhostUserFrontEnd
     {
         if (!options.Force && !AcceptedFeatures.HasFlag(VirtioFeatures.VhostUserProtocolFeatures))
         {
-            throw new InvalidOperationException("SET_VRING_ENABLE needs feature bit 30 to be accepted; set Force to send it all the same");
+            // As in Require: bit 30 goes with protocol features, and a back end may have withdrawn either on this connection.
+            const string Need = "SET_VRING_ENABLE needs feature bit 30";
+            bool couldBeAccepted = offered is not { } features ||
+                (features.HasFlag(VirtioFeatures.VhostUserProtocolFeatures) && ProtocolFeatures != VhostUserProtocolFeatures.None);
+            throw couldBeAccepted
+                ? new InvalidOperationException($"{Need} to be accepted; set Force to send it all the same")
+                : new TransportException(TransportFault.Refused, $"{Need}, which the back end does not offer on this connection together with a protocol feature");
         }
 
         SendState(VhostUserRequest.SetVringEnable, index, enable ? 1u : 0u);
