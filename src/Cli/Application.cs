@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Vsockspec.Audit;
 using Vsockspec.Cli.Commands;
+using Vsockspec.Guests;
 using Vsockspec.Results;
 using Vsockspec.Targets;
 
@@ -27,6 +28,7 @@ internal static class Application
         root.Add(DiffCommand.Create(bench));
         root.Add(AuditCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
+        root.Add(GuestCommand.Create(bench));
         root.Add(MutantsCommand.Create(bench));
         root.Add(PerfCommand.Create(bench));
         root.Add(Verbose);
@@ -56,8 +58,10 @@ internal static class Application
         {
             return e switch
             {
-                UsageException or DataFileException or BundleException or CaptureException or TargetException { IsManifestError: true } => Fail(bench, ExitCodes.Usage, e.Message),
+                UsageException or DataFileException or BundleException or CaptureException or TargetException { IsManifestError: true }
+                    or KernelException { IsInputError: true } => Fail(bench, ExitCodes.Usage, e.Message),
                 TargetException => Fail(bench, ExitCodes.TargetFailed, e.Message),
+                KernelException => Fail(bench, ExitCodes.Harness, e.Message),
                 _ => Fail(bench, ExitCodes.Harness, $"{e.Message} (an error of vsockspec itself: run again with --verbose and report it)"),
             };
         }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using Vsockspec.Cases;
+using Vsockspec.Guests;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli;
@@ -28,6 +29,9 @@ internal sealed record Workbench
 
     /// <summary>Null where nothing can be run: <c>run</c> and <c>replay</c> are then not offered.</summary>
     public RunSuite? RunSuite { get; init; }
+
+    /// <summary>Opens the cache of kernels.</summary>
+    public Func<KernelStore> Kernels { get; init; } = KernelStore.OfThisUser;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -15,6 +15,9 @@ public sealed class HelpTests
     [TestCase("diff")]
     [TestCase("doctor")]
     [TestCase("audit")]
+    [TestCase("guest")]
+    [TestCase("guest fetch")]
+    [TestCase("guest list")]
     public void Help_OfEveryCommand_IsAsApproved(string command)
     {
         using Terminal terminal = new();

@@ -1,4 +1,5 @@
 using Vsockspec.Cases;
+using Vsockspec.Guests;
 using Vsockspec.Targets;
 using Vsockspec.Wire;
 
@@ -14,6 +15,9 @@ internal sealed class Terminal : IDisposable
 
     /// <summary>Called before each case.</summary>
     public Action<CaseRun> Before { get; init; } = _ => { };
+
+    /// <summary>The cache of kernels; by default an empty one on a machine without apt.</summary>
+    public KernelStore? Kernels { get; init; }
 
     public string Out { get; private set; } = "";
 
@@ -40,6 +44,7 @@ internal sealed class Terminal : IDisposable
             Out = output,
             Error = error,
             RunSuite = RunScripted,
+            Kernels = () => Kernels ?? new KernelStore(PathOf("kernels"), new ToolBox([])),
             Catalogue = Catalogue.Of(typeof(AlphaCases).Assembly),
         };
         int exitCode = Application.Run(arguments, bench);

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Vsockspec.Cli.Output;
-using Vsockspec.Targets;
+using Vsockspec.Guests;
 
 namespace Vsockspec.Cli.Commands;
 
@@ -20,7 +20,7 @@ internal static class DoctorCommand
         Command command = new("doctor", "Show what this machine can run and how to get what is missing.") { json };
         command.SetAction(parsed =>
         {
-            Finding[] findings = [.. Examine()];
+            Finding[] findings = [.. Examine(bench)];
             if (parsed.GetValue(json))
             {
                 bench.Out.WriteLine(new JsonArray([.. findings.Select(ToJson)]).ToJsonString(CliJson.Options));
@@ -42,7 +42,7 @@ internal static class DoctorCommand
         return command;
     }
 
-    private static IEnumerable<Finding> Examine() =>
+    private static IEnumerable<Finding> Examine(Workbench bench) =>
     [
         new(".NET", "everything", RuntimeInformation.FrameworkDescription, null),
         Program("setsid", "ending a target together with its children", "util-linux"),
@@ -50,11 +50,36 @@ internal static class DoctorCommand
         Program("gcc", "tests that compare wire layouts with the system's headers", "gcc libc6-dev linux-libc-dev"),
         Device("/dev/kvm", "guests at native speed (that it opens does not prove that a guest boots)", "sudo modprobe -a kvm_intel kvm_amd"),
         Device("/dev/vhost-vsock", "the target linux-vhost-vsock", "sudo modprobe vhost_vsock"),
+        Program("apt-get", "fetching kernels", "apt"),
+        Program("dpkg-deb", "unpacking kernel packages", "dpkg"),
+        Program("depmod", "listing what the modules of a fetched kernel need", "kmod"),
+        Program("xz", "decompressing the modules of debian:6.12", "xz-utils"),
+        Kernel(bench, "debian:6.1"),
+        Kernel(bench, "debian:6.12"),
+        Program("qemu-system-x86_64", "the lab; guests", "qemu-system-x86"),
+        Program("virtiofsd", "the lab: this machine's root as that of the guest", "qemu-system-common"),
+        Program("busybox", "the first program of the lab", "busybox-static"),
+        Program("linux", "guests in user-mode Linux, without KVM and without root", "user-mode-linux"),
     ];
 
-    private static Finding Program(string name, string needed, string packages) => Executable.OnPath(name) is { } path
+    private static Finding Program(string name, string needed, string packages) => ToolBox.OfThisMachine.Find(name) is { } path
         ? new Finding(name, needed, path, null)
-        : new Finding(name, needed, "not on PATH", $"sudo apt-get install -y {packages}");
+        : new Finding(name, needed, "not installed", $"sudo apt-get install -y {packages}");
+
+    private static Finding Kernel(Workbench bench, string name)
+    {
+        const string Needed = "the lab; guests";
+        try
+        {
+            return bench.Kernels().Find(name) is { } kernel
+                ? new Finding(name, Needed, $"{kernel.Release}, package {kernel.Version}", null)
+                : new Finding(name, Needed, "not fetched", $"vsockspec guest fetch {name}");
+        }
+        catch (KernelException e)
+        {
+            return new Finding(name, Needed, e.Message, $"vsockspec guest fetch {name} --refresh");
+        }
+    }
 
     private static Finding Device(string path, string needed, string remedy)
     {

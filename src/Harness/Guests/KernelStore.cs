@@ -39,6 +39,10 @@ public sealed class KernelStore
         return new KernelStore(Path.Combine(cache, "vsockspec", "kernels"), ToolBox.OfThisMachine);
     }
 
+    /// <summary>Whether something can be called so; looks at no file.</summary>
+    /// <exception cref="KernelException">Nothing can.</exception>
+    public static void CheckName(string name) => KernelName.Parse(name);
+
     /// <summary>
     /// What is there under a name, without network: for <c>debian:6.12</c> the newest cached cloud kernel of that line. Null when nothing
     /// is cached.
@@ -113,7 +117,7 @@ public sealed class KernelStore
         return null;
     }
 
-    /// <summary>Newest first.</summary>
+    /// <summary>Newest first. A folder without a manifest is none of ours: kernels come into the cache whole.</summary>
     private IEnumerable<(string Folder, KernelManifest Manifest)> Cached()
     {
         if (!Directory.Exists(Root))
@@ -122,7 +126,7 @@ public sealed class KernelStore
         }
 
         return Directory.EnumerateDirectories(Root)
-            .Where(f => !Path.GetFileName(f).StartsWith('.'))
+            .Where(f => !Path.GetFileName(f).StartsWith('.') && File.Exists(Path.Combine(f, KernelManifest.FileName)))
             .Select(f => (Folder: f, Manifest: KernelManifest.Load(f)))
             .OrderByDescending(k => k.Manifest.Release, DebianVersion.Order)
             .ThenByDescending(k => k.Manifest.PackageVersion, DebianVersion.Order);
@@ -202,7 +206,8 @@ public sealed class KernelStore
             KernelManifest made = Prepare(name, package, work, progress, cancellation);
             if (Directory.Exists(place))
             {
-                Directory.Delete(place, recursive: true);
+                // Nobody shall see it half removed.
+                Directory.Move(place, Path.Combine(work, "damaged"));
             }
 
             Directory.Move(Path.Combine(work, "kernel"), place);

@@ -21,9 +21,18 @@ public sealed class ToolBox(IReadOnlyList<string> folders)
     private const int SigKill = 9;
     private const int MaxErrorBytes = 64 << 10;
 
-    /// <summary>PATH, and then the folders of system programs, which Debian leaves out of a normal user's PATH.</summary>
-    public static ToolBox OfThisMachine { get; } =
-        new([.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin"]);
+    /// <summary>
+    /// PATH, then the folders of system programs, which Debian leaves out of a normal user's PATH, and those of programs that others
+    /// start: virtiofsd is in /usr/lib/qemu up to Debian 12 and in /usr/libexec since.
+    /// </summary>
+    public static ToolBox OfThisMachine { get; } = new(
+    [
+        .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries),
+        "/usr/sbin",
+        "/sbin",
+        "/usr/lib/qemu",
+        "/usr/libexec",
+    ]);
 
     /// <summary>Full path of a program; null when there is none.</summary>
     public string? Find(string name) => folders.Select(f => Path.Combine(f, name)).FirstOrDefault(Executable.IsExecutable);

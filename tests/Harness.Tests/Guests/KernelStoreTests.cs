@@ -167,6 +167,7 @@ public sealed class KernelStoreTests
         using FakeDebian debian = new();
         debian.Publish(New, "6.1.192-2");
         Directory.CreateDirectory(Path.Combine(debian.Cache, ".fetch-0123/kernel"));
+        Directory.CreateDirectory(Path.Combine(debian.Cache, $"{New}_6.1.192-2"));
 
         Assert.That(debian.Store().List(), Is.Empty);
         debian.Store().Fetch("debian:6.1", Silent, default);

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Vsockspec.Cli.Output;
+using Vsockspec.Guests;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary><c>vsockspec guest</c>: the kernels that guests and the lab boot.</summary>
+internal static class GuestCommand
+{
+    public static Command Create(Workbench bench) => new("guest", "Kernels that guests and the lab boot.")
+    {
+        Fetch(bench),
+        List(bench),
+    };
+
+    private static Command Fetch(Workbench bench)
+    {
+        Argument<string[]> names = new("NAME")
+        {
+            Description = "debian:6.1, debian:6.12: the newest cloud kernel of that line; debian:RELEASE: exactly that one.",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        Option<bool> refresh = new("--refresh") { Description = "Ask the package archive though a kernel is cached, and fetch what is newer." };
+        Command command = new("fetch", "Download and unpack kernel packages into the cache; needs no root.") { names, refresh };
+        command.SetAction(parsed =>
+        {
+            KernelStore store = bench.Kernels();
+            string[] asked = parsed.GetRequiredValue(names);
+            Func<string, Action<string>, CancellationToken, GuestKernel> get = parsed.GetValue(refresh) ? store.Refresh : store.Fetch;
+            foreach (string name in asked)
+            {
+                // A wrong name among several is told before anything is downloaded.
+                KernelStore.CheckName(name);
+            }
+
+            using StopSignals signals = new();
+            try
+            {
+                foreach (string name in asked)
+                {
+                    GuestKernel kernel = get(name, bench.Out.WriteLine, signals.Token);
+                    string package = kernel.Version == kernel.Release ? "" : $"package {kernel.Version}, ";
+                    bench.Out.WriteLine($"{name}: Linux {kernel.Release}, {package}{kernel.Digest}");
+                }
+            }
+            catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+            {
+                bench.Error.WriteLine("vsockspec: stopped; nothing half-made is left");
+                return ExitCodes.Harness;
+            }
+
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+
+    private static Command List(Workbench bench)
+    {
+        Option<bool> json = CommonOptions.Json();
+        Command command = new("list", "The kernels that are in the cache.") { json };
+        command.SetAction(parsed =>
+        {
+            KernelStore store = bench.Kernels();
+            IReadOnlyList<GuestKernel> kernels = store.List();
+            if (parsed.GetValue(json))
+            {
+                bench.Out.WriteLine(new JsonArray([.. kernels.Select(Json)]).ToJsonString(CliJson.Options));
+                return;
+            }
+
+            if (kernels.Count == 0)
+            {
+                bench.Out.WriteLine($"no kernel is cached in {store.Root}; fetch one: vsockspec guest fetch debian:6.12");
+                return;
+            }
+
+            TextTable table = new("name", "release", "version", "digest", "image");
+            foreach (GuestKernel kernel in kernels)
+            {
+                table.Add(kernel.Name, kernel.Release, kernel.Version, kernel.Digest, kernel.Image);
+            }
+
+            table.Print(bench.Out);
+        });
+        return command;
+    }
+
+    private static JsonObject Json(GuestKernel kernel) => new()
+    {
+        ["name"] = kernel.Name,
+        ["release"] = kernel.Release,
+        ["version"] = kernel.Version,
+        ["digest"] = kernel.Digest,
+        ["image"] = kernel.Image,
+        ["modules"] = kernel.ModulesFolder,
+        ["config"] = kernel.ConfigFile,
+    };
+}
