@@ -342,6 +342,208 @@ public static class CreditCases
         Close(c, flow, host);
     }
 
+    [Case(
+        "VSC-0420",
+        "VS-X-21",
+        "VS-CRED-DEV-2",
+        Title = "Small packets that come while the application has read only a part of those before all count",
+        Regressions = ["KB-A6"])]
+    public static void FwdCnt_SmallPacketsReadInPart_AllCount(CaseContext c)
+    {
+        const int Packets = 100;
+        (Flow flow, HostConnection host) = c.Open();
+        byte[] data = c.RandomBytes(Packets * 5);
+        int read = 0;
+        for (int sent = 5; sent <= data.Length; sent += 5)
+        {
+            flow.Write(data.AsSpan(sent - 5, 5));
+            c.Canary.FenceTx();
+            int take = c.Random.Next(sent - read);
+            Exchange.Same(host.ReceiveExactly(take), data.AsSpan(read, take), "guest to host in packets of 5 bytes");
+            read += take;
+        }
+
+        Exchange.Same(host.ReceiveExactly(data.Length - read), data.AsSpan(read), "guest to host in packets of 5 bytes");
+        ExpectFwdCnt(c, flow, (uint)data.Length);
+        CaseContext.Require(
+            !host.TryReceive(new byte[1], out _) && host.End == HostEnd.Open,
+            "bytes-out-of-nowhere",
+            $"nothing after the {data.Length} bytes sent",
+            $"{host.BytesRead} bytes, {host.End}");
+        Close(c, flow, host);
+    }
+
+    [Case(
+        "VSC-0421",
+        "VS-X-24",
+        "VS-X-23",
+        Title = "A mebibyte from the host and two from the guest at once get through, the guest asking for credit whenever it has none",
+        Regressions = ["KB-A9", "KB-A12"])]
+    public static void BothDirections_OverManyWindows_NeverStall(CaseContext c)
+    {
+        const int Down = 1 << 20;
+        const int Up = 2 << 20;
+        (Flow flow, HostConnection host) = c.Open(bufAlloc: 64 * 1024);
+        Transfer down = new(c.RandomBytes(Down), "host to guest");
+        Transfer up = new(c.RandomBytes(Up), "guest to host");
+        byte[] buffer = new byte[32 * 1024];
+        bool asked = false;
+        while (!down.IsDone || !up.IsDone)
+        {
+            CaseContext.Require(
+                c.Timeline.WaitUntil(Step, new Interop.PollEntry(host.Fd, Interop.PollEvents.Readable)),
+                "transfer-stalls",
+                "both directions go on: the guest gives credit and asks for it, the application reads",
+                $"{down.Seen} of {Down} bytes down and {up.Seen} of {Up} up; the guest may send {flow.PeerFree}");
+        }
+
+        Close(c, flow, host);
+
+        bool Step() => GuestSends() | HostSends() | GuestReads() | HostReads();
+
+        bool GuestSends()
+        {
+            int n = (int)Math.Min(Math.Min(flow.PeerFree, (uint)up.Unsent.Length), (uint)buffer.Length);
+            if (n > 0)
+            {
+                flow.Send(Op.Rw, up.Send(n));
+                asked = false;
+                return true;
+            }
+
+            if (!asked && !up.Unsent.IsEmpty)
+            {
+                flow.Send(Op.CreditRequest);
+                asked = true;
+            }
+
+            return false;
+        }
+
+        bool HostSends() => !down.Unsent.IsEmpty && host.TrySend(down.Unsent[..Math.Min(down.Unsent.Length, buffer.Length)], out int n) && !down.Send(n).IsEmpty;
+
+        bool GuestReads()
+        {
+            if (!flow.TryTake([], out Packet? packet))
+            {
+                return false;
+            }
+
+            CaseContext.Require(packet.Op == Op.Rw, "transfer-ends", "data until all of it was sent", packet.ToString());
+            down.Arrive(packet.Payload);
+            flow.Consume((uint)packet.Payload.Length);
+            return true;
+        }
+
+        // While the host sends, its application reads no more than it was sent: the guest is still at it when the host is done, and then
+        // only answers and updates give it credit.
+        bool HostReads()
+        {
+            int most = Math.Min(buffer.Length, down.IsDone ? buffer.Length : down.Seen - up.Seen);
+            if (most <= 0 || !host.TryReceive(buffer.AsSpan(0, most), out int n))
+            {
+                return false;
+            }
+
+            up.Arrive(buffer.AsSpan(0, n));
+            asked = false;
+            return true;
+        }
+    }
+
+    [Case(
+        "VSC-0422",
+        "VS-X-24",
+        "VS-CRED-DEV-2",
+        "B-56",
+        Title = "A sender that uses a small part of the window only learns of all that was read when it asks; whether it is told unasked is recorded",
+        Regressions = ["KB-A14"])]
+    public static void CreditRequest_FarFromTheWindowsEnd_TellsAllThatWasRead(CaseContext c)
+    {
+        const int Rounds = 20;
+        (Flow flow, HostConnection host) = c.Open();
+        int piece = (int)Math.Min(flow.PeerBufAlloc / 8, 16 * 1024);
+        int unasked = 0;
+        for (int i = 0; i < Rounds; i++)
+        {
+            flow.Write(c.RandomBytes(piece));
+            _ = host.ReceiveExactly(piece);
+            c.Fence();
+            unasked += flow.PeerFwdCnt == flow.TxCnt ? 1 : 0;
+            ExpectFwdCnt(c, flow, flow.TxCnt);
+        }
+
+        c.Record("credit.told_unasked_far_from_the_end", $"{unasked} of {Rounds}");
+        Close(c, flow, host);
+    }
+
+    [Case(
+        "VSC-0423",
+        "VS-X-23",
+        "VS-X-31",
+        Title = "On a half-closed flow the direction that lives carries several windows",
+        Regressions = ["KB-A18"])]
+    public static void Credit_OnHalfClosedFlow_IsStillTold(CaseContext c)
+    {
+        const uint Most = 4 << 20;
+        foreach (bool byHost in (ReadOnlySpan<bool>)[true, false])
+        {
+            (Flow flow, HostConnection host) = c.Open();
+            if (byHost)
+            {
+                host.Shutdown(System.Net.Sockets.SocketShutdown.Send);
+                flow.Expect("half-close-not-told", Op.Shutdown);
+            }
+            else
+            {
+                flow.SendShutdown(ShutdownFlags.Receive);
+            }
+
+            byte[] data = c.RandomBytes((int)Math.Min(flow.PeerBufAlloc * 3UL, Most));
+            int read = 0;
+            for (int at = 0; at < data.Length;)
+            {
+                int n = Math.Min(data.Length - at, 10_000);
+                if (flow.PeerFree < n)
+                {
+                    Exchange.Same(host.ReceiveExactly(at - read), data.AsSpan(read, at - read), "guest to host on a half-closed flow");
+                    read = at;
+                }
+
+                flow.Write(data.AsSpan(at, n));
+                at += n;
+            }
+
+            Exchange.Same(host.ReceiveExactly(data.Length - read), data.AsSpan(read), "guest to host on a half-closed flow");
+            Close(c, flow, host);
+        }
+    }
+
+    /// <summary>Bytes on their way in one direction, and how far they are.</summary>
+    private sealed class Transfer(byte[] data, string direction)
+    {
+        private int sent;
+
+        public int Seen { get; private set; }
+
+        public bool IsDone => Seen == data.Length;
+
+        public ReadOnlySpan<byte> Unsent => data.AsSpan(sent);
+
+        /// <summary>Counts the next bytes as sent and returns them.</summary>
+        public ReadOnlySpan<byte> Send(int count)
+        {
+            sent += count;
+            return data.AsSpan(sent - count, count);
+        }
+
+        public void Arrive(ReadOnlySpan<byte> piece)
+        {
+            Exchange.Same(piece, data.AsSpan(Seen, Math.Min(piece.Length, data.Length - Seen)), $"{direction} after {Seen} bytes");
+            Seen += piece.Length;
+        }
+    }
+
     /// <summary>Writes without waiting, as far as the host's socket takes it.</summary>
     private static void Flood(CaseContext c, HostConnection host, int bytes) => _ = host.TrySend(c.RandomBytes(bytes), out _);
 

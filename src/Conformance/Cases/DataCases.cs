@@ -207,4 +207,49 @@ public static class DataCases
         flow.Send(Op.Rw, c.RandomBytes(100));
         flow.Expect("data-lost-silently", Op.Rst);
     }
+
+    [Case(
+        "VSC-0512",
+        "VS-X-17",
+        Title = "A window that is filled, read in part and filled again, in packets of one and of many descriptors, keeps every byte in its place",
+        Vary = Vary.Layouts,
+        Regressions = ["KB-B16", "KB-B17"])]
+    public static void Window_FilledAgainAndAgain_KeepsTheOrder(CaseContext c)
+    {
+        const int Laps = 12;
+        const int MostUnread = 1 << 20;
+        (Flow flow, HostConnection host) = c.Open();
+        c.Canary.Open();
+        Queue<byte> unread = new();
+        for (int lap = 0; lap < Laps; lap++)
+        {
+            c.Driver.Tx.Shape = lap % 2 == 0 ? ChainShape.HeaderThenPieces(c.Random.Next(400, 3000)) : ChainShape.OneBuffer;
+            while (flow.PeerFree > 0 && unread.Count < MostUnread)
+            {
+                byte[] piece = c.RandomBytes((int)Math.Min(flow.PeerFree, (uint)c.Random.Next(1, 8000)));
+                flow.Send(Op.Rw, piece);
+                Array.ForEach(piece, unread.Enqueue);
+                if (flow.PeerFree == 0)
+                {
+                    c.Fence();
+                }
+            }
+
+            Read(lap == Laps - 1 ? unread.Count : c.Random.Next(unread.Count));
+            c.Fence();
+        }
+
+        c.Driver.Tx.Shape = ChainShape.OneBuffer;
+
+        void Read(int count)
+        {
+            byte[] expected = new byte[count];
+            for (int i = 0; i < count; i++)
+            {
+                expected[i] = unread.Dequeue();
+            }
+
+            Exchange.Same(host.ReceiveExactly(count), expected, "guest to host through a window that is filled again and again");
+        }
+    }
 }

@@ -155,6 +155,43 @@ public static class FlowControlCases
         Exchange.Echo(c, flow, host);
     }
 
+    [Case(
+        "VSC-0706",
+        "VS-X-14",
+        "B-55",
+        Title = "Without rx buffers the device takes only so much of the host's data, however large a window the guest gives",
+        Regressions = ["KB-A2"])]
+    public static void RxEmpty_EnormousWindow_HostIsHeldBack(CaseContext c)
+    {
+        // No number is given for the bound; a device that takes more than this is taken to have none.
+        const int Enormous = 32 << 20;
+        const int Compared = 1 << 20;
+        c.Start(o => o with { RxBuffers = FewBuffers });
+        (Flow flow, HostConnection host) = c.Open(bufAlloc: uint.MaxValue);
+        c.Canary.Open();
+        DrainRx(c);
+        byte[] data = c.RandomBytes(Compared);
+        int taken = 0;
+        bool heldBack = false;
+        while (!heldBack && taken <= Enormous)
+        {
+            int n = 0;
+            heldBack = !c.Timeline.WaitUntil(
+                TimeSpan.FromMilliseconds(100),
+                () => host.TrySend(data.AsSpan(taken % Compared, Math.Min(64 * 1024, Compared - (taken % Compared))), out n) && n > 0,
+                new Interop.PollEntry(host.Fd, Interop.PollEvents.Writable));
+            taken += n;
+        }
+
+        c.Record("flow_control.host_data_taken_without_buffers", heldBack ? $"{taken}" : $"more than {Enormous}");
+        c.Discourage(!heldBack, "takes-without-end", $"the host application is held back at some bound below {Enormous} bytes", "it was not");
+        RestoreRx(c);
+        int compared = Math.Min(taken, Compared);
+        Exchange.Same(flow.Read(compared), data.AsSpan(0, compared), "host to guest once there are rx buffers");
+        flow.Reset();
+        Exchange.Echo(c);
+    }
+
     /// <summary>A session whose few rx buffers are all used up.</summary>
     private static void ExhaustRx(CaseContext c)
     {

@@ -239,6 +239,51 @@ public static class HandshakeCases
         }
     }
 
+    [Case(
+        "VSC-0121",
+        "VS-X-15",
+        "B-03",
+        Title = "Packets from another guest port to the host's end of a living flow do not touch the flow",
+        Regressions = ["KB-C1"])]
+    public static void Stranger_ToTheEndOfAFlow_DoesNotTouchIt(CaseContext c)
+    {
+        Op[] operations = [Op.Response, Op.Rw, Op.CreditUpdate, Op.CreditRequest, Op.Shutdown, Op.Rst];
+        foreach (bool fromHost in (ReadOnlySpan<bool>)[true, false])
+        {
+            (Flow flow, HostConnection host) = fromHost ? c.OpenFromHost() : c.Open();
+            foreach (Op op in operations)
+            {
+                Flow stranger = c.Driver.NewFlow(flow.Id.HostPort);
+                c.Driver.ExpectReturned(stranger.Send(op, op == Op.Rw ? c.RandomBytes(30) : [], op == Op.Shutdown ? (uint)ShutdownFlags.Both : 0));
+                c.Fence();
+                flow.ExpectNothingMore("stranger-reaches-flow", $"nothing on {flow.Id} for a {Names.Of(op)} from guest port {stranger.Id.GuestPort}");
+                Exchange.Echo(c, flow, host);
+            }
+        }
+    }
+
+    [Case(
+        "VSC-0122",
+        "VS-X-28",
+        Title = "RESPONSE is the first packet of a flow, also when the application sends at once and the guest gives no credit",
+        Regressions = ["KB-C6"])]
+    public static void Response_ApplicationSendsAtOnce_ComesFirst(CaseContext c)
+    {
+        const int Times = 30;
+        using HostListener listener = c.Listen();
+        for (int i = 0; i < Times; i++)
+        {
+            Flow flow = c.Driver.NewFlow(listener.Port);
+            flow.BufAlloc = i % 2 == 0 ? 0 : flow.BufAlloc;
+            flow.Send(Op.Request);
+            using HostConnection host = listener.Accept();
+            _ = host.TrySend(c.RandomBytes(100), out _);
+            CaseContext.Require(c.Eventually(() => flow.Log.Count > 0), "no-response", "RESPONSE", "nothing");
+            CaseContext.Require(flow.Log[0].Op == Op.Response, "response-not-first", "RESPONSE before any other packet of the flow", flow.Log[0].ToString());
+            flow.Reset();
+        }
+    }
+
     [Case("VSC-0112", "B-03", "B-06", Title = "Packets of unknown flows: the answers are recorded", Probe = true)]
     public static void UnknownFlow_EveryOperation_IsRecorded(CaseContext c)
     {

@@ -378,6 +378,53 @@ public static class LifecycleCases
         c.Record("lifecycle.host_connection_before_start", forwarded ? "forwarded" : host.End == HostEnd.Open ? "kept waiting" : "closed");
     }
 
+    [Case(
+        "VSC-1018",
+        "RS-03",
+        "VS-X-35",
+        Title = "A session that ends while closes wait for the guest's answer leaves nothing behind when their time runs out",
+        Slow = true,
+        Regressions = ["KB-C10"])]
+    public static void Session_EndsWhileClosesAreWaiting_LeavesNothingBehind(CaseContext c)
+    {
+        const int Count = 10;
+        c.Start();
+        CloseFromHost(Count);
+        c.Stop();
+        c.Start();
+
+        // The new session's close begins later than those of the old one, so their time is over when this one's is.
+        Flow last = CloseFromHost(1);
+        Packet? reset = null;
+        TimeSpan bound = c.Timeline.Patience < TimeSpan.FromSeconds(1) ? c.Timeline.Patience * 3 : TimeSpan.FromSeconds(30);
+        bool came = c.Timeline.WaitUntil(bound, () => last.TryTake([], out reset));
+        CaseContext.Require(came && reset!.Op == Op.Rst, "no-rst-after-timeout", $"RST within {bound.TotalSeconds} s", reset?.ToString() ?? "nothing");
+        c.Fence();
+        CaseContext.Require(
+            c.Driver.Strays.Count == 0,
+            "stale-packet",
+            "packets of the new session only",
+            c.Driver.Strays.Count > 0 ? c.Driver.Strays[0].ToString() : "");
+        Exchange.Echo(c);
+
+        Flow CloseFromHost(int count)
+        {
+            Flow flow;
+            do
+            {
+                (flow, HostConnection host) = c.Open();
+                host.Close();
+                ShutdownFlags told = ShutdownFlags.None;
+                while (told != ShutdownFlags.Both)
+                {
+                    told |= (ShutdownFlags)flow.Expect("no-shutdown", Op.Shutdown).Header.Flags;
+                }
+            }
+            while (--count > 0);
+            return flow;
+        }
+    }
+
     private static SessionOptions Small(SessionOptions options) => options with { QueueSize = 64, TxSlotSize = 1024, RxBufferSize = 1024 };
 
     private static SessionOptions WithoutSeqpacket(SessionOptions options) =>

@@ -259,6 +259,70 @@ public static class ShutdownCases
         flow.ExpectNothingMore("answer-to-rst", "nothing after RST");
     }
 
+    [Case(
+        "VSC-0217",
+        "VS-X-33",
+        Title = "RST ends an established flow that the host opened: the host application sees the end",
+        Regressions = ["KB-C5"])]
+    public static void GuestResets_FlowOfTheHost_HostSeesTheEnd(CaseContext c)
+    {
+        const int Times = 10;
+        for (int i = 0; i < Times; i++)
+        {
+            (Flow flow, HostConnection host) = c.OpenFromHost();
+            Exchange.Echo(c, flow, host);
+            flow.Reset();
+            host.ExpectClosed("reset-ignored", "end of file or an error at the host application");
+            c.Fence();
+            flow.ExpectNothingMore("reset-answered", "no answer to RST");
+        }
+    }
+
+    [Case(
+        "VSC-0218",
+        "VS-X-36",
+        "B-14",
+        Title = "While the guest has not answered a close, a new connection of the host to the same guest port has other ends, and late packets do it no harm",
+        Regressions = ["KB-C24"])]
+    public static void HostConnects_BeforeTheGuestAnsweredAClose_HasOtherEnds(CaseContext c)
+    {
+        const int Times = 20;
+        uint port = c.Driver.NewGuestPort();
+        List<Flow> closing = [];
+        for (int i = 0; i < Times; i++)
+        {
+            (Flow flow, HostConnection closed) = Dial();
+            closed.Close();
+            ExpectShutdownOfBoth(flow);
+            closing.Add(flow);
+        }
+
+        (Flow last, HostConnection host) = Dial();
+        foreach (Flow old in closing)
+        {
+            old.SendShutdown(ShutdownFlags.Both);
+            old.Reset();
+        }
+
+        c.Fence();
+        last.ExpectNothingMore("late-packet-ends-flow", "nothing on the new flow for packets of those before it");
+        Exchange.Echo(c, last, host);
+
+        (Flow Flow, HostConnection Host) Dial()
+        {
+            HostConnection connection = c.Host.Connect(port);
+            Flow flow = c.Driver.ExpectRequest(port);
+            CaseContext.Require(
+                !closing.Any(f => f.Id == flow.Id && f.Log.All(p => p.Op != Op.Rst)),
+                "ends-used-again",
+                "a host port of its own: the guest has not answered the close of the flow before",
+                $"{flow.Id} again");
+            flow.Send(Op.Response);
+            _ = connection.ExpectEstablished();
+            return (flow, connection);
+        }
+    }
+
     private static void ExpectShutdownOfBoth(Flow flow)
     {
         ShutdownFlags flags = ShutdownFlags.None;

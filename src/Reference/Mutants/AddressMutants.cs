@@ -18,6 +18,7 @@ internal static class AddressMutants
             Ingress = new Confusing(k => k with { GuestPort = k.GuestPort & 0xff }),
         }),
         new("flow-without-host-port", "VS-X-15", "Takes packets of one guest port for those of the flow opened first.", p => p with { Ingress = new FirstHostPort() }),
+        new("flow-by-host-port", "VS-X-15", "Takes packets from a port without a flow for those of the flow at the same host port.", p => p with { Ingress = new ByHostPort() }),
         new("type-unknown-ignored", "VS-RXTX-DEV-2", "Drops packets of unknown types.", p => p with { Ingress = new IgnoresTypes() }),
         new("type-unknown-is-stream", "VS-RXTX-DEV-2", "Takes unknown types for streams.", p => p with
         {
@@ -36,6 +37,24 @@ internal static class AddressMutants
             FlowKey key = base.FlowOf(header);
             hostPorts.TryAdd(key.GuestPort, key.HostPort);
             return key with { HostPort = hostPorts[key.GuestPort] };
+        }
+    }
+
+    private sealed class ByHostPort : IngressRules
+    {
+        private readonly Dictionary<uint, uint> owners = [];
+        private readonly HashSet<FlowKey> flows = [];
+
+        internal override FlowKey FlowOf(in VsockHeader header)
+        {
+            FlowKey key = base.FlowOf(header);
+            if (header.Op == Op.Request || (header.Op == Op.Response && !owners.ContainsKey(key.HostPort)))
+            {
+                flows.Add(key);
+                owners[key.HostPort] = key.GuestPort;
+            }
+
+            return flows.Contains(key) ? key : key with { GuestPort = owners.GetValueOrDefault(key.HostPort, key.GuestPort) };
         }
     }
 

@@ -11,6 +11,7 @@ internal static class ConnectionMutants
         new("request-table-full-silently", "VS-X-30", "Does not answer a REQUEST when its table is full.", p => p with { Connections = new Silent(whenFull: true) }),
         new("request-table-leaks", "VS-X-30", "Takes no more flows once its table was full, although others are over.", p => p with { Connections = new LeakyTable() }),
         new("response-missing", "VS-X-28", "Connects and does not say so.", p => p with { Egress = new Dropping(Op.Response) }),
+        new("response-after-credit-request", "VS-X-28", "Asks for credit before it answers a REQUEST.", p => p with { Egress = new AsksFirst() }),
         new("response-twice", "VS-X-28", "Sends every RESPONSE twice.", p => p with { Egress = new Repeating(Op.Response) }),
         new("shutdown-half-close-is-close", "VS-X-31", "Takes half a shutdown for a whole one.", p => p with { Connections = new Remembering((_, hint) => hint == 0 ? 0 : ShutdownFlags.Both) }),
         new("shutdown-half-close-ignored", "VS-X-31", "Does not tell the host application that the guest shut down one direction.", p => p with { Connections = new NoHalfClose() }),
@@ -32,8 +33,10 @@ internal static class ConnectionMutants
         }),
         new("close-timeout-missing", "VS-X-35", "Waits for ever for the RST that answers its SHUTDOWN.", p => p with { Connections = new Patient() }),
         new("reset-ignored", "VS-X-33", "Keeps a flow that the guest has reset.", p => p with { Connections = new IgnoresReset() }),
+        new("reset-ignored-on-flows-of-the-host", "VS-X-33", "Keeps a flow that the guest has reset if the host opened it.", p => p with { Ingress = new DeafOnHostFlows() }),
         new("reset-answered", "VS-X-33", "Answers an RST of an unknown flow with RST.", p => p with { Ingress = new AnswersAll() }),
         new("reset-unknown-flow-silent", "VS-X-33", "Says nothing to packets of a flow that is over.", p => p with { Ingress = new AnswersNothing() }),
+        new("tuple-always-the-same", "VS-X-36", "Gives every connection of the host the host port of the first one.", p => p with { Egress = new OneHostPort() }),
         new("tuple-used-once", "VS-X-36", "Refuses a flow with the addresses of one that is over.", p => p with { Connections = new UsesOnce() }),
         new("reset-of-device-keeps-flows", "RS-03", "Keeps its flows over a reset.", p => p with { Connections = new KeepsFlows() }),
     ];
@@ -67,6 +70,44 @@ internal static class ConnectionMutants
         {
             again = op == repeated && !again;
             return again;
+        }
+    }
+
+    private sealed class AsksFirst : EgressRules
+    {
+        private bool again;
+
+        internal override bool IsRepeated(Op op)
+        {
+            again = op == Op.Response && !again;
+            return again;
+        }
+
+        internal override VsockHeader Stamp(VsockHeader header, Connection? flow) =>
+            again && header.Op == Op.Response ? header with { Op = Op.CreditRequest } : header;
+    }
+
+    private sealed class OneHostPort : EgressRules
+    {
+        private uint? first;
+
+        internal override VsockHeader Stamp(VsockHeader header, Connection? flow) =>
+            header.Op == Op.Request ? header with { SrcPort = first ??= header.SrcPort } : header;
+    }
+
+    private sealed class DeafOnHostFlows : IngressRules
+    {
+        private readonly HashSet<FlowKey> ofTheGuest = [];
+
+        internal override VsockHeader Decode(ReadOnlySpan<byte> bytes)
+        {
+            VsockHeader header = base.Decode(bytes);
+            if (header.Op == Op.Request)
+            {
+                ofTheGuest.Add(FlowOf(header));
+            }
+
+            return header.Op == Op.Rst && !ofTheGuest.Contains(FlowOf(header)) ? header with { Op = Op.CreditUpdate } : header;
         }
     }
 

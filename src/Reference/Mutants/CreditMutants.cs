@@ -31,6 +31,19 @@ internal static class CreditMutants
         new("credit-request-unanswered", "VS-X-24", "Does not answer CREDIT_REQUEST.", p => p with { Credit = new Unanswering() }),
         new("credit-charges-headers", "VS-X-19", "Charges 44 bytes of header for each packet, and resets a guest that used its window.", p => p with { Credit = new ChargesHeaders() }),
         new("credit-counts-the-answer-line", "VS-CRED-DEV-2", "Counts the line that answers CONNECT as the guest's data.", p => p with { Egress = new CountsTheLine() }),
+        new("credit-forgets-merged-packets", "VS-X-21", "Counts one byte too few of small packets that come while a small one is on its way.", p => p with
+        {
+            Credit = new ForgetsMerged(),
+        }),
+        new("credit-silent-after-half-a-mebibyte", "VS-X-24", "Tells no credit of its own accord, nor when asked, once it has sent 512 KiB.", p => p with
+        {
+            Credit = new FallsSilent(),
+        }),
+        new("credit-told-in-half-windows", "VS-CRED-DEV-2", "Counts fwd_cnt up by half windows only.", p => p with
+        {
+            Credit = new Claimant((alloc, forwarded) => (alloc, forwarded - (forwarded % (alloc / 2)))),
+        }),
+        new("credit-untold-when-half-closed", "VS-X-23", "Tells no credit on a flow of which one direction is shut down.", p => p with { Egress = new NoCreditWhenHalfClosed() }),
         new("credit-update-unexpected", "VS-X-25", "Takes an unsolicited CREDIT_UPDATE for an unknown operation.", p => p with { Ingress = new RejectsUpdates() }),
     ];
 
@@ -99,6 +112,45 @@ internal static class CreditMutants
             VsockHeader header = base.Decode(bytes);
             return header.Op == Op.CreditUpdate ? header with { Op = Op.Invalid } : header;
         }
+    }
+
+    private sealed class ForgetsMerged : CreditRules
+    {
+        private const uint Small = 128;
+        private uint before = uint.MaxValue;
+        private uint forgotten;
+
+        internal override uint Charge(uint payload)
+        {
+            forgotten += payload < Small && before < Small ? 1u : 0;
+            before = payload;
+            return payload;
+        }
+
+        internal override (uint BufAlloc, uint FwdCnt) Claim(in ReceiveWindow window) => (window.BufAlloc, window.Forwarded - Math.Min(forgotten, window.Forwarded));
+    }
+
+    private sealed class FallsSilent : CreditRules
+    {
+        private uint sent;
+
+        internal override bool AnswersCreditRequest => !IsSilent;
+
+        private bool IsSilent => sent > 512 * 1024;
+
+        internal override uint Free(in PeerCredit peer)
+        {
+            sent = Math.Max(sent, peer.Sent);
+            return base.Free(peer);
+        }
+
+        internal override bool IsUpdateDue(in ReceiveWindow window) => !IsSilent && base.IsUpdateDue(window);
+    }
+
+    private sealed class NoCreditWhenHalfClosed : EgressRules
+    {
+        internal override VsockHeader Stamp(VsockHeader header, Connection? flow) =>
+            flow is not null && (flow.OurShutdown | flow.GuestShutdown) is ShutdownFlags.Send or ShutdownFlags.Receive ? header with { FwdCnt = 0 } : header;
     }
 
     private sealed class ForgetsAByte : CreditRules

@@ -148,6 +148,18 @@ internal static class RingMutants
             "Gives rx buffers back unused that lie in two memory regions.",
             r => new OneRegion(r, c => c.Writable)),
         On(VsockQueue.Tx, "ring-tx-carries-back", "VS-X-02", "Says of every packet of the guest that it put an answer into it.", r => new Measuring(r, _ => 8)),
+        On(
+            VsockQueue.Rx,
+            "host-data-without-end",
+            "VS-X-14",
+            "Goes on taking the host's data without rx buffers: fills the last one again and again (split).",
+            r => new FillsAgain(r)),
+        On(
+            VsockQueue.Tx,
+            "stream-repeats-a-packet",
+            "VS-X-17",
+            "Passes every 16th packet in four or more buffers on twice.",
+            r => new Repeating(r)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
         On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
@@ -217,6 +229,74 @@ internal static class RingMutants
             }
 
             base.Complete(id, ringEntries, written);
+        }
+    }
+
+    private sealed class FillsAgain(DeviceRing inner) : RingDecorator(inner)
+    {
+        private bool any;
+        private bool again;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            // What the last chain was is still in the object, which nobody else has used.
+            again = any && Split is { } split && split.AvailIdx == (ushort)Base;
+            if (again)
+            {
+                return TakeResult.Chain;
+            }
+
+            TakeResult result = base.TryTake(chain);
+            any = result == TakeResult.Chain;
+            return result;
+        }
+
+        public override void Untake(DeviceChain chain)
+        {
+            if (!again)
+            {
+                any = false;
+                base.Untake(chain);
+            }
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (!again)
+            {
+                base.Complete(id, ringEntries, written);
+            }
+        }
+    }
+
+    private sealed class Repeating(DeviceRing inner) : RingDecorator(inner)
+    {
+        private int seen;
+        private bool isFirstTime;
+        private bool comesAgain;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            if (comesAgain)
+            {
+                // What the chain was is still in the object, which nobody else has used.
+                comesAgain = false;
+                return TakeResult.Chain;
+            }
+
+            TakeResult result = base.TryTake(chain);
+            isFirstTime = result == TakeResult.Chain && chain.Count >= 4 && ++seen % 16 == 0;
+            return result;
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            comesAgain = isFirstTime;
+            isFirstTime = false;
+            if (!comesAgain)
+            {
+                base.Complete(id, ringEntries, written);
+            }
         }
     }
 
