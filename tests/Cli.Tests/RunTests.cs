@@ -32,6 +32,24 @@ public sealed class RunTests
             "run-one-failure.txt");
     }
 
+    [Test]
+    public void Run_FailureOfACaseThatNamesABug_GivesTheHintInEveryReport()
+    {
+        const string Hint = "seen before: Packets of unknown type or of no flow get no RST, fixed by https://github.com/rust-vmm/vhost-device/commit/09643aa";
+        using Terminal terminal = new() { Judge = run => run.FullName == "VSC-0101[packed]" ? Verdict.Fail : Verdict.Pass };
+        terminal.Run("run", "--out", terminal.PathOf("b"));
+
+        Assert.That(terminal.Out, Does.Contain("  hint         " + Hint));
+        Assert.That(File.ReadAllText(terminal.PathOf("b/summary.md")), Does.Contain("- hint: " + Hint));
+        Assert.That(File.ReadAllText(terminal.PathOf("b/junit.xml")), Does.Contain("hint: " + Hint));
+        Assert.That(
+            Open(terminal).Cases.Where(c => c.Hints.Count > 0).Select(c => (c.FullName, c.Hints.Single().Regression)),
+            Is.EqualTo([("VSC-0101[packed]", "KB-C4")]));
+
+        Assert.That(terminal.Run("report", terminal.PathOf("b")), Is.EqualTo(1));
+        Assert.That(terminal.Out, Does.Contain(Hint));
+    }
+
     [TestCase(Verdict.Pass, 0)]
     [TestCase(Verdict.NonStrict, 0)]
     [TestCase(Verdict.Informational, 0)]

@@ -72,11 +72,13 @@ public sealed class RegressionTests
             + "Bugs that implementations of vsock really had, and the cases that would have caught them. When such a case fails, every report\n"
             + "gives the bug and its fix as a hint: the same was seen before, and this mended it. A hint is never part of the verdict.\n\n"
             + "The bugs are in `suites/regressions/known-bugs.yaml`; a case names those that it catches: `Regressions = [\"KB-A1\"]`. This page is made\n"
-            + "from both (`UPDATE_SNAPSHOTS=1 dotnet run --project tests/Conformance.Tests`); `vsockspec list regressions` prints the same.\n\n");
+            + "from both (`UPDATE_SNAPSHOTS=1 dotnet run --project tests/Conformance.Tests`); `vsockspec list regressions` prints the same.\n\n"
+            + "A probe asks where the specification is silent. It makes what the bug needs and records what it sees, but fails only when the device does\n"
+            + "harm: loses data silently, lets a stranger in, dies or no longer answers.\n\n");
         text.Append(CultureInfo.InvariantCulture, $"## {caught.Length} that cases catch\n\n| bug | in | what was wrong | what came of it | fix | cases |\n|---|---|---|---|---|---|\n");
         foreach (Regression r in caught)
         {
-            string cases = string.Join(", ", RegressionRegister.CasesOf(r, Catalogue).Select(c => c.Id));
+            string cases = string.Join(", ", RegressionRegister.CasesOf(r, Catalogue).Select(c => c.Attribute.Probe ? $"{c.Id} (probe)" : c.Id));
             text.Append(CultureInfo.InvariantCulture, $"| {r.Id} | {string.Join(", ", r.Components)} | {r.Title} | {r.Symptom} | {Links(r)} | {cases} |\n");
         }
 
