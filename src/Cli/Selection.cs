@@ -9,6 +9,9 @@ internal sealed record Selection
 {
     public required Profile Profile { get; init; }
 
+    /// <summary>The target's: cases about another one are only run where <see cref="Cases"/> asks for them.</summary>
+    public required string Transport { get; init; }
+
     /// <summary>Globs over id, full name and method name; empty: all.</summary>
     public IReadOnlyList<string> Cases { get; init; } = [];
 
@@ -29,7 +32,7 @@ internal sealed record Selection
         }
 
         IEnumerable<CaseRun> selected = catalogue.Runs
-            .Where(run => Cases.Count == 0 || Cases.Any(glob => Matches(glob, run)))
+            .Where(run => Cases.Count == 0 ? run.Case.IsAbout(Transport) : Cases.Any(glob => Matches(glob, run)))
             .Where(Profile.Includes)
             .Where(run => !Quick || !run.Case.Attribute.Slow);
         if (Shard is { } shard)

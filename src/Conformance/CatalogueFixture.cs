@@ -19,7 +19,7 @@ public sealed class CatalogueFixture
     private static readonly Catalogue Cases = Catalogue.Of(typeof(CatalogueFixture).Assembly);
 
     public static IEnumerable<TestCaseData> Runs() =>
-        Cases.Runs.Select(run =>
+        Cases.RunsOver(Target().Transport).Select(run =>
         {
             TestCaseData data = new TestCaseData(run).SetName($"{run.FullName} {run.Case.Name}");
             foreach (string requirement in run.Case.Requirements)

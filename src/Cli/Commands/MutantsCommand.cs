@@ -27,7 +27,7 @@ internal static class MutantsCommand
             IReadOnlyList<Mutant> mutants = Select(parsed.GetValue(only));
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
             string[] globs = parsed.GetValue(cases) ?? [];
-            CaseRun[] runs = [.. bench.Catalogue.Runs.Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
+            CaseRun[] runs = [.. bench.Catalogue.RunsOver("vhost-user").Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
             if (runs.Length == 0)
             {
                 throw new UsageException($"--case: no case matches {string.Join(", ", globs)}");

@@ -23,7 +23,7 @@ internal static class ReplayCommand
 
             string targetName = parsed.GetValue(target) ?? report.Target.Manifest;
             TargetManifest manifest = BuiltInTargets.Find(targetName, bench.Suites);
-            Selection selection = new() { Profile = Profile.Find(Profile.Default, bench.Suites), Cases = [wanted] };
+            Selection selection = new() { Profile = Profile.Find(Profile.DefaultFor(manifest.Transport), bench.Suites), Transport = manifest.Transport, Cases = [wanted] };
             RunSession session = new(bench, runSuite, targetName, manifest, selection.Profile.Name, shard: null);
             return session.Execute(
                 selection.From(bench.Catalogue), new RunSettings { Seed = report.Run.Seed, Out = parsed.GetValue(output) });

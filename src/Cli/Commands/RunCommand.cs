@@ -16,11 +16,10 @@ internal static class RunCommand
             HelpName = "T",
             DefaultValueFactory = _ => BuiltInTargets.Default,
         };
-        Option<string> profile = new("--profile")
+        Option<string?> profile = new("--profile")
         {
-            Description = "Which part of the suite: a name of 'list profiles'.",
+            Description = "Which part of the suite: a name of 'list profiles'. [default: all for the target's transport]",
             HelpName = "P",
-            DefaultValueFactory = _ => Profile.Default,
         };
         Option<string[]> cases = new("--case")
         {
@@ -76,7 +75,8 @@ internal static class RunCommand
             ulong chosen = parsed.GetValue(seed) ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
             Selection selection = new()
             {
-                Profile = Profile.Find(parsed.GetRequiredValue(profile), here.Suites),
+                Profile = Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
+                Transport = manifest.Transport,
                 Cases = parsed.GetRequiredValue(cases),
                 Quick = parsed.GetValue(quick),
                 Shard = parsed.GetValue(shard),

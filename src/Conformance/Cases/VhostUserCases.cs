@@ -10,7 +10,7 @@ using Vsockspec.Wire;
 namespace Vsockspec.Conformance.Cases;
 
 /// <summary>The vhost-user protocol as QEMU's document describes it (docs/interop/vhost-user.rst).</summary>
-[Area("vhost-user")]
+[Area("vhost-user", Transport = "vhost-user")]
 public static class VhostUserCases
 {
     private const uint RequestFlags = VhostUserHeader.Version;

@@ -7,6 +7,9 @@ namespace Vsockspec.Cases;
 public sealed class AreaAttribute(string name) : Attribute
 {
     public string Name { get; } = name;
+
+    /// <summary>The one transport that the area's cases are about; null: any.</summary>
+    public string? Transport { get; init; }
 }
 
 /// <summary>

@@ -165,7 +165,7 @@ public sealed class CaseContext : IDisposable
     /// <summary>The kernel's device, opened and nothing asked yet, closed with the case; ends the case where the target is none.</summary>
     public VhostKernelDevice OpenKernel()
     {
-        VhostKernelDevice device = VhostKernelDevice.Open(VhostKernelTarget.Device);
+        VhostKernelDevice device = VhostKernelTarget.Open();
         connections.Add(device);
         return device;
     }

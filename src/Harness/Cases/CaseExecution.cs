@@ -19,6 +19,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     /// <summary>The result of a case that cannot be asked because a feature it needs is not offered; null when it can.</summary>
     public CaseResult? Skips(CaseRun run, int repetition, TargetFacts facts)
     {
+        if (!run.Case.IsAbout(request.Target.Transport))
+        {
+            return Begin(run, repetition) with
+            {
+                Verdict = Verdict.NotApplicable,
+                Termination = Termination.NotStarted,
+                Observed = $"asks about {run.Case.Transport}, and the target is reached over {request.Target.Transport}",
+            };
+        }
+
         VirtioFeatures missing = (run.Variant.Features | run.Case.Attribute.Needs) & ~facts.OfferedFeatures;
         if (missing != 0)
         {

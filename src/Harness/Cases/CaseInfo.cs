@@ -11,6 +11,12 @@ public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name,
 
     public IReadOnlyList<string> Requirements => Attribute.Requirements;
 
+    /// <summary>The one transport that the case is about; null: any.</summary>
+    public string? Transport { get; init; }
+
+    /// <summary>True when the question can be put over the transport.</summary>
+    public bool IsAbout(string transport) => Transport is null || Transport == transport;
+
     public IReadOnlyList<Variant> Variants => Variant.Of(Attribute.Vary);
 }
 
@@ -41,6 +47,9 @@ public sealed class Catalogue
     public IEnumerable<CaseRun> Runs =>
         Cases.OrderBy(c => c.Attribute.Isolation).SelectMany(c => c.Variants.Select(v => new CaseRun(c, v)));
 
+    /// <summary>Those of <see cref="Runs"/> that can be put over the transport.</summary>
+    public IEnumerable<CaseRun> RunsOver(string transport) => Runs.Where(run => run.Case.IsAbout(transport));
+
     /// <summary>Null when there is no case of that id.</summary>
     public CaseInfo? Find(string id) => _byId.GetValueOrDefault(id);
 
@@ -54,9 +63,9 @@ public sealed class Catalogue
             {
                 if (method.GetCustomAttribute<CaseAttribute>() is { } attribute)
                 {
-                    string area = type.GetCustomAttribute<AreaAttribute>()?.Name
+                    AreaAttribute area = type.GetCustomAttribute<AreaAttribute>()
                         ?? throw new InvalidOperationException($"{type.FullName} has cases but no [Area]");
-                    cases.Add(new CaseInfo(attribute, area, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()));
+                    cases.Add(new CaseInfo(attribute, area.Name, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()) { Transport = area.Transport });
                 }
             }
         }

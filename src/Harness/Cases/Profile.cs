@@ -6,8 +6,6 @@ namespace Vsockspec.Cases;
 /// <summary>A named selection of cases, from <c>suites/profiles/NAME.yaml</c>. A case belongs to it when every list that is not empty takes it.</summary>
 public sealed record Profile
 {
-    public const string Default = "device-vhost-user";
-
     public required string Name { get; init; }
 
     /// <summary>One sentence.</summary>
@@ -21,6 +19,9 @@ public sealed record Profile
 
     /// <summary>Names of <see cref="FeatureNames"/>: the case needs one of them, or the variant uses one.</summary>
     public IReadOnlyList<string> Features { get; init; } = [];
+
+    /// <summary>Everything that a device behind a transport can be asked.</summary>
+    public static string DefaultFor(string transport) => "device-" + transport;
 
     public bool Includes(CaseRun run) =>
         (Requirements.Count == 0 || Requirements.Any(glob => run.Case.Requirements.Any(id => Glob.Matches(glob, id))))

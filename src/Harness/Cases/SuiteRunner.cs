@@ -184,7 +184,7 @@ public sealed class SuiteRunner(RequirementRegister register)
 
         private CaseResult RunOnTarget(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
         {
-            bool alone = run.Case.Attribute.Isolation == Isolation.Process;
+            bool alone = run.Case.Attribute.Isolation == Isolation.Process || request.Target.IsFreshForEachCase;
             if (alone)
             {
                 Retire();

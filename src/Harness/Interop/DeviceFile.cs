@@ -4,8 +4,18 @@ using Tmds.Linux;
 
 namespace Vsockspec.Interop;
 
+/// <summary>What is controlled by ioctls. Refusals are values.</summary>
+public interface IControlFile : IDisposable
+{
+    /// <summary>A request without an argument. Returns 0 or the errno of the refusal.</summary>
+    int Control(uint request);
+
+    /// <summary>A request whose argument is these bytes; where the request answers, they hold the answer afterwards. Returns 0 or the errno of the refusal.</summary>
+    int Control(uint request, Span<byte> argument);
+}
+
 /// <summary>A character device that is controlled by ioctls. Refusals are values: what a device refuses is what a case judges. One thread at a time.</summary>
-public sealed unsafe class DeviceFile : IDisposable
+public sealed unsafe class DeviceFile : IControlFile
 {
     private readonly SafeFileHandle handle;
 
@@ -31,10 +41,8 @@ public sealed unsafe class DeviceFile : IDisposable
         return fd < 0 ? throw ErrnoException.Last($"open({path})") : new DeviceFile(new SafeFileHandle(fd, ownsHandle: true));
     }
 
-    /// <summary>A request without an argument. Returns 0 or the errno of the refusal.</summary>
     public int Control(uint request) => Errno(Ioctl.Call(handle, request, null));
 
-    /// <summary>A request whose argument is these bytes; where the request answers, they hold the answer afterwards. Returns 0 or the errno of the refusal.</summary>
     public int Control(uint request, Span<byte> argument)
     {
         fixed (byte* p = argument)

@@ -19,12 +19,15 @@ public enum HostEnd
 }
 
 /// <summary>One connection as the host application sees it. Waits happen on the case's timeline, so the rings keep moving meanwhile.</summary>
-public sealed class HostConnection : IDisposable
+public sealed class HostConnection : IPumped, IDisposable
 {
     private const int MaxHandshakeLine = 64;
     private readonly Timeline timeline;
     private readonly LocalSocket socket;
     private readonly byte[] scratch = new byte[64 * 1024];
+    private readonly Queue<byte[]> pending = [];
+    private int pendingDone;
+    private bool pumped;
 
     internal HostConnection(Timeline timeline, LocalSocket socket, HostFamily family)
     {
@@ -99,34 +102,36 @@ public sealed class HostConnection : IDisposable
             },
             new PollEntry(socket.Fd, PollEvents.Readable));
 
-    /// <summary>Sends all of it, waiting for room as long as the patience lasts.</summary>
+    /// <summary>
+    /// Sends all of it as an application does that waits in write(2): what the socket does not take now follows while the timeline runs.
+    /// How much a host's socket takes beyond the guest's window is the host's own affair. For seqpacket it is one message.
+    /// </summary>
+    /// <exception cref="ExpectationException">The socket refuses.</exception>
     public void Send(ReadOnlySpan<byte> data)
     {
-        byte[] copy = data.ToArray();
-        int done = 0;
-        SocketOutcome outcome = SocketOutcome.Later;
-        bool sent = timeline.WaitUntil(
-            () =>
-            {
-                while (done < copy.Length)
-                {
-                    outcome = socket.Send(copy.AsSpan(done), out int n);
-                    done += n;
-                    if (outcome != SocketOutcome.Done)
-                    {
-                        return outcome == SocketOutcome.Failed;
-                    }
-                }
+        pending.Enqueue(data.ToArray());
+        if (!Flush())
+        {
+            throw new ExpectationException(
+                "host-write-failed", $"the host application can write {data.Length} bytes", $"write failed with {ErrnoException.Describe(socket.LastError)}");
+        }
 
-                return true;
-            },
-            new PollEntry(socket.Fd, PollEvents.Writable));
-        if (!sent || done < copy.Length)
+        if (pending.Count > 0 && !pumped)
+        {
+            pumped = true;
+            timeline.Add(this);
+        }
+    }
+
+    /// <summary>Waits until all that was given to <see cref="Send"/> is taken.</summary>
+    public void ExpectAllTaken()
+    {
+        if (!timeline.WaitUntil(() => pending.Count == 0))
         {
             throw new ExpectationException(
                 "host-write-stuck",
-                $"the host application can write {copy.Length} bytes",
-                sent ? $"write failed with {ErrnoException.Describe(socket.LastError)} after {done} bytes" : $"{done} bytes were taken within {timeline.Patience.TotalSeconds:0.###} s");
+                "the device takes all that the host application writes",
+                $"{pending.Sum(data => (long)data.Length) - pendingDone} bytes were not taken within {timeline.Patience.TotalSeconds:0.###} s");
         }
     }
 
@@ -219,12 +224,73 @@ public sealed class HostConnection : IDisposable
         }
     }
 
-    public void Shutdown(SocketShutdown how) => _ = socket.Shutdown(how);
+    /// <summary>shutdown(2), once all data is taken.</summary>
+    public void Shutdown(SocketShutdown how)
+    {
+        ExpectAllTaken();
+        _ = socket.Shutdown(how);
+    }
 
-    /// <summary>close(2). With unread data the other end sees a reset, as with any socket.</summary>
-    public void Close() => socket.Dispose();
+    /// <summary>close(2). With unread data the other end sees a reset, as with any socket. Data that was not taken is dropped.</summary>
+    public void Close() => Dispose();
 
-    public void Dispose() => socket.Dispose();
+    public void Dispose()
+    {
+        if (pumped)
+        {
+            pumped = false;
+            timeline.Remove(this);
+        }
+
+        socket.Dispose();
+    }
+
+    void IPumped.Pump() => Flush();
+
+    int IPumped.PrepareToSleep(Span<PollEntry> entries)
+    {
+        if (pending.Count == 0)
+        {
+            return 0;
+        }
+
+        entries[0] = new PollEntry(socket.Fd, PollEvents.Writable);
+        return 1;
+    }
+
+    void IPumped.Woken(ReadOnlySpan<PollEntry> entries)
+    {
+        // The next pump writes.
+    }
+
+    /// <summary>Writes what the socket takes now. False when it fails; what was not written is then dropped, as nobody can write it any more.</summary>
+    private bool Flush()
+    {
+        while (pending.TryPeek(out byte[]? data))
+        {
+            SocketOutcome outcome = socket.Send(data.AsSpan(pendingDone), out int n);
+            pendingDone += n;
+            if (outcome == SocketOutcome.Failed)
+            {
+                pending.Clear();
+                pendingDone = 0;
+                return false;
+            }
+
+            if (outcome == SocketOutcome.Later)
+            {
+                return true;
+            }
+
+            if (pendingDone == data.Length)
+            {
+                pending.Dequeue();
+                pendingDone = 0;
+            }
+        }
+
+        return true;
+    }
 
     private static string Describe(HostEnd end) => end switch
     {

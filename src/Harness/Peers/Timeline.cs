@@ -25,26 +25,19 @@ public interface IPumped
 /// </summary>
 public sealed class Timeline(TimeSpan patience)
 {
-    private const int MaxSources = 4;
     private const int MaxEntriesPerSource = 8;
 
     // A wait looks at the rings again this often even when nobody woke it, so that a lost notification is the business of the
     // cases about notifications and does not fail every other case.
     private const int LookAgainMs = 20;
     private readonly List<IPumped> sources = [];
+    private PollEntry[] entries = new PollEntry[4 * MaxEntriesPerSource];
+    private int[] counts = new int[4];
 
     /// <summary>How long one expectation waits before it counts as missed.</summary>
     public TimeSpan Patience { get; set; } = patience;
 
-    public void Add(IPumped source)
-    {
-        if (sources.Count == MaxSources)
-        {
-            throw new InvalidOperationException($"a timeline drives at most {MaxSources} sources");
-        }
-
-        sources.Add(source);
-    }
+    public void Add(IPumped source) => sources.Add(source);
 
     public void Remove(IPumped source) => sources.Remove(source);
 
@@ -85,12 +78,21 @@ public sealed class Timeline(TimeSpan patience)
 
     private void Sleep(int timeoutMs, ReadOnlySpan<PollEntry> watch)
     {
-        Span<PollEntry> entries = stackalloc PollEntry[(MaxEntriesPerSource * MaxSources) + watch.Length];
-        Span<int> counts = stackalloc int[MaxSources];
+        int most = (MaxEntriesPerSource * sources.Count) + watch.Length;
+        if (entries.Length < most)
+        {
+            entries = new PollEntry[2 * most];
+        }
+
+        if (counts.Length < sources.Count)
+        {
+            counts = new int[2 * sources.Count];
+        }
+
         int total = 0;
         for (int i = 0; i < sources.Count; i++)
         {
-            counts[i] = sources[i].PrepareToSleep(entries.Slice(total, MaxEntriesPerSource));
+            counts[i] = sources[i].PrepareToSleep(entries.AsSpan(total, MaxEntriesPerSource));
             if (counts[i] < 0)
             {
                 return;
@@ -99,12 +101,12 @@ public sealed class Timeline(TimeSpan patience)
             total += counts[i];
         }
 
-        watch.CopyTo(entries[total..]);
-        _ = Poll.Wait(entries[..(total + watch.Length)], timeoutMs);
+        watch.CopyTo(entries.AsSpan(total));
+        _ = Poll.Wait(entries.AsSpan(0, total + watch.Length), timeoutMs);
         int at = 0;
         for (int i = 0; i < sources.Count; i++)
         {
-            sources[i].Woken(entries.Slice(at, counts[i]));
+            sources[i].Woken(entries.AsSpan(at, counts[i]));
             at += counts[i];
         }
     }

@@ -8,7 +8,8 @@ public sealed class CidLease : IDisposable
     /// <summary>Far from the small numbers that people and VMMs choose.</summary>
     private const uint First = 0x5653_0000;
 
-    private const uint Count = 1024;
+    private const uint Count = 4096;
+    private static uint s_next;
     private readonly NameLock _name;
 
     private CidLease(ulong cid, NameLock name)
@@ -19,14 +20,14 @@ public sealed class CidLease : IDisposable
 
     public ulong Cid { get; }
 
-    /// <summary>Takes the lowest free CID of the range that is <paramref name="fit"/>.</summary>
+    /// <summary>Takes the next free CID of the range that is <paramref name="fit"/>; one that was given back comes again only when all others have been.</summary>
     /// <param name="fit">False for a CID that somebody else uses who takes no leases, a VMM.</param>
     /// <exception cref="TargetException">All are taken.</exception>
     public static CidLease Take(Predicate<ulong> fit)
     {
         for (uint i = 0; i < Count; i++)
         {
-            ulong cid = First + i;
+            ulong cid = First + ((Interlocked.Increment(ref s_next) - 1) % Count);
             if (NameLock.TryTake($"vsockspec-cid-{cid}") is not { } name)
             {
                 continue;

@@ -1,4 +1,3 @@
-using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Transports;
 
@@ -36,6 +35,12 @@ public interface ITarget
 
     /// <summary>False for a target that somebody else started: it cannot be restarted, so cases that may kill it are not run.</summary>
     bool CanRestart { get; }
+
+    /// <summary>
+    /// True where a case leaves things behind that would reach the next case on the same instance, as a kernel's closed sockets do for seconds, and a
+    /// new instance costs nothing.
+    /// </summary>
+    bool IsFreshForEachCase => false;
 
     /// <summary>Brings up one instance and returns when devices can be opened on it.</summary>
     /// <exception cref="TargetException">It did not come up; the message has its exit status and last lines.</exception>
@@ -96,14 +101,13 @@ public interface IVhostUserInstance : ITargetInstance
 /// <summary>The device of a running kernel.</summary>
 public interface IVhostKernelInstance : ITargetInstance
 {
-    /// <summary>Path of the device node.</summary>
-    string Device { get; }
-
-    VsockPermit Permit { get; }
+    /// <summary>Opens the device; nothing is asked yet.</summary>
+    /// <exception cref="TransportException"><see cref="TransportFault.Unreachable"/>.</exception>
+    VhostKernelDevice Open();
 
     IVsockDevice ITargetInstance.OpenDevice(TimeSpan patience)
     {
-        VhostKernelDevice device = VhostKernelDevice.Open(Device);
+        VhostKernelDevice device = Open();
         try
         {
             device.Claim(GuestCid);
@@ -114,10 +118,7 @@ public interface IVhostKernelInstance : ITargetInstance
             device.Dispose();
             throw;
         }
-    }
-
-    IHostPeer ITargetInstance.OpenHost(Timeline timeline) => new VsockHostPeer(timeline, GuestCid, Permit);
-}
+    }}
 
 /// <summary>The target could not be brought up or is described wrongly.</summary>
 public sealed class TargetException(string message, bool manifest = false, Exception? inner = null) : Exception(message, inner)

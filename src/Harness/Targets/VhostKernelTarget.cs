@@ -1,5 +1,6 @@
 using Tmds.Linux;
 using Vsockspec.Interop;
+using Vsockspec.Peers;
 using Vsockspec.Transports;
 
 namespace Vsockspec.Targets;
@@ -34,6 +35,9 @@ public sealed class VhostKernelTarget : ITarget
 
     /// <summary>True: the device is closed and opened again.</summary>
     public bool CanRestart => true;
+
+    /// <summary>True: a socket that a case closed may send to its guest's CID until its timer has run out, 8 seconds later (virtio_transport_close).</summary>
+    public bool IsFreshForEachCase => true;
 
     public ITargetInstance Start(TargetPlace place, CancellationToken cancellation)
     {
@@ -92,10 +96,6 @@ public sealed class VhostKernelTarget : ITarget
 
     private sealed class Instance(string device, VsockPermit permit, CidLease lease) : IVhostKernelInstance
     {
-        public string Device => device;
-
-        public VsockPermit Permit => permit;
-
         public ulong GuestCid => lease.Cid;
 
         public int? ProcessId => null;
@@ -105,6 +105,10 @@ public sealed class VhostKernelTarget : ITarget
         public string? ExitStatus => null;
 
         public IReadOnlyList<string> LastLines => [];
+
+        public VhostKernelDevice Open() => VhostKernelDevice.Open(device);
+
+        public IHostPeer OpenHost(Timeline timeline) => new VsockHostPeer(timeline, GuestCid, permit);
 
         public void Dispose() => lease.Dispose();
     }

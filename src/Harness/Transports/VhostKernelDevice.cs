@@ -16,14 +16,15 @@ public sealed class VhostKernelDevice : IVsockDevice
     public const int QueueCount = 2;
 
     private const int RegionSize = 32;
-    private readonly DeviceFile file;
+    private readonly IControlFile file;
     private readonly Dictionary<int, QueueSetup> queues = [];
     private readonly HashSet<int> started = [];
     private VirtioFeatures? offered;
     private GuestMemory? memory;
     private bool running;
 
-    private VhostKernelDevice(DeviceFile file) => this.file = file;
+    /// <summary>Takes over an opened device.</summary>
+    public VhostKernelDevice(IControlFile file) => this.file = file;
 
     public string Transport => "vhost-kernel";
 
