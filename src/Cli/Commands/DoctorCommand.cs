@@ -77,7 +77,7 @@ internal static class DoctorCommand
         }
         catch (KernelException e)
         {
-            return new Finding(name, Needed, e.Message, $"vsockspec guest fetch {name} --refresh");
+            return new Finding(name, Needed, "cannot be used", e.Message);
         }
     }
 

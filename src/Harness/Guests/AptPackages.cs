@@ -59,7 +59,8 @@ internal sealed partial class AptPackages(ToolBox tools)
         return digest == package.Sha256
             ? file
             : throw KernelException.OfMachine(
-                $"{package.Name} {package.Version}: the downloaded package has SHA-256 {digest}, the package lists say {package.Sha256}; {UpdateLists}");
+                $"{package.Name} {package.Version}: the downloaded package has SHA-256 {digest}, "
+                + $"the package lists say {package.Sha256}; {UpdateLists}");
     }
 
     /// <exception cref="KernelException">dpkg-deb is missing or refuses the package.</exception>

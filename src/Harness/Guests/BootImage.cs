@@ -64,5 +64,6 @@ internal static class BootImage
     }
 
     private static KernelException Broken(string file, string problem) =>
-        KernelException.OfInput($"{file}: {problem}; give the image that the distribution installs as /boot/vmlinuz-RELEASE, or arch/x86/boot/bzImage of a build");
+        KernelException.OfInput(
+            $"{file}: {problem}; give the image that the distribution installs as /boot/vmlinuz-RELEASE, or arch/x86/boot/bzImage of a build");
 }

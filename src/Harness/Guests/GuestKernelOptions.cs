@@ -23,13 +23,16 @@ public static class GuestKernelOptions
         Dictionary<string, string> options = Read(file);
         string[] missing =
         [
-            .. needed.Select(n => Problem(kernel, n.Option, options.GetValueOrDefault(n.Option, "n")) is { } problem ? $"{problem}, needed for {n.Why}" : null)
-                .OfType<string>(),
+            .. from need in needed
+               let problem = Problem(kernel, need.Option, options.GetValueOrDefault(need.Option, "n"))
+               where problem is not null
+               select $"{problem}, needed for {need.Why}",
         ];
         if (missing.Length > 0)
         {
             throw KernelException.OfInput(
-                $"kernel {kernel.Name} ({kernel.Release}) lacks {string.Join("; ", missing)}; choose another kernel, or build one with it (see {file})");
+                $"kernel {kernel.Name} ({kernel.Release}) lacks {string.Join("; ", missing)}; "
+                + $"choose another kernel, or build one with it (see {file})");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Guests;
@@ -23,7 +22,10 @@ public sealed class KernelStore
 
     public string Root { get; }
 
-    /// <summary><c>$XDG_CACHE_HOME/vsockspec/kernels</c>; as the XDG base directory specification says, a relative value does not count and ~/.cache does.</summary>
+    /// <summary>
+    /// <c>$XDG_CACHE_HOME/vsockspec/kernels</c>. As the XDG base directory specification says, a relative value does not count; without
+    /// one it is ~/.cache.
+    /// </summary>
     /// <exception cref="KernelException">Neither XDG_CACHE_HOME nor HOME says where.</exception>
     public static KernelStore OfThisUser()
     {
@@ -66,7 +68,7 @@ public sealed class KernelStore
         {
             string exact = $"debian:{manifest.Release}";
             string name = KernelName.LineOf(manifest.Release) is { } line && lines.Add(line) ? line : exact;
-            kernels.Add(Describe(name, folder, manifest));
+            kernels.Add(KernelFiles.Cached(name, folder, manifest));
         }
 
         return kernels;
@@ -91,7 +93,7 @@ public sealed class KernelStore
     {
         KernelName parsed = KernelName.Parse(name);
         return parsed is KernelName.AtPath path
-            ? FromPath(path)
+            ? KernelFiles.AtPath(path)
             : Locked(parsed, progress, () => FetchNewest(parsed, progress, cancellation), cancellation);
     }
 
@@ -99,18 +101,19 @@ public sealed class KernelStore
     {
         if (name is KernelName.AtPath path)
         {
-            return FromPath(path);
+            return KernelFiles.AtPath(path);
         }
 
         foreach ((string folder, KernelManifest manifest) in Cached())
         {
             if (name.Matches(manifest.Release))
             {
-                GuestKernel kernel = Describe(name.Text, folder, manifest);
-                return Digest(kernel.Image) == kernel.Digest
+                GuestKernel kernel = KernelFiles.Cached(name.Text, folder, manifest);
+                return KernelFiles.Digest(kernel.Image) == kernel.Digest
                     ? kernel
                     : throw KernelException.OfMachine(
-                        $"{kernel.Image}: is damaged (its SHA-256 is not that of {KernelManifest.FileName}); run: vsockspec guest fetch {name.Text} --refresh");
+                        $"{kernel.Image}: is damaged (its SHA-256 is not that of {KernelManifest.FileName}); "
+                        + $"run: vsockspec guest fetch {name.Text} --refresh");
             }
         }
 
@@ -132,49 +135,13 @@ public sealed class KernelStore
             .ThenByDescending(k => k.Manifest.PackageVersion, DebianVersion.Order);
     }
 
-    private static GuestKernel Describe(string name, string folder, KernelManifest manifest)
-    {
-        string image = ImageOf(folder, manifest.Release);
-        return new GuestKernel(
-            name,
-            manifest.Release,
-            image,
-            ModulesBeside(image, manifest.Release),
-            ConfigBeside(image, manifest.Release),
-            manifest.PackageVersion,
-            $"sha256:{manifest.ImageSha256}");
-    }
-
-    private static GuestKernel FromPath(KernelName.AtPath name)
-    {
-        string image = Path.GetFullPath(name.Text);
-        if (Directory.Exists(image))
-        {
-            string boot = Path.Combine(image, "boot");
-            string[] images = Directory.Exists(boot) ? Directory.GetFiles(boot, "vmlinuz-*") : [];
-            image = images.Length == 1
-                ? images[0]
-                : throw KernelException.OfInput($"{image}: has {images.Length} files boot/vmlinuz-*; give the folder of one unpacked kernel package, or a bzImage");
-        }
-
-        string release = BootImage.ReadRelease(image);
-        string installed = Path.Combine("/lib/modules", release);
-        return new GuestKernel(
-            name.Text,
-            release,
-            image,
-            ModulesBeside(image, release) ?? (Directory.Exists(installed) ? installed : null),
-            ConfigBeside(image, release),
-            release,
-            Digest(image));
-    }
-
     private GuestKernel Locked(KernelName name, Action<string> progress, Func<GuestKernel> work, CancellationToken cancellation)
     {
         try
         {
             Directory.CreateDirectory(Root);
-            using CacheLock theCache = CacheLock.Acquire(Root, () => progress($"{name.Text}: waiting for another process that fetches"), cancellation);
+            void Waiting() => progress($"{name.Text}: waiting for another process that fetches");
+            using CacheLock theCache = CacheLock.Acquire(Root, Waiting, cancellation);
             return work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -196,7 +163,7 @@ public sealed class KernelStore
         if (Intact(place, package) is { } manifest)
         {
             progress($"{name.Text}: {package.Name} {package.Version} is the newest, and is here");
-            return Describe(name.Text, place, manifest);
+            return KernelFiles.Cached(name.Text, place, manifest);
         }
 
         string work = Path.Combine(Root, Unfinished + Guid.NewGuid().ToString("N"));
@@ -212,7 +179,7 @@ public sealed class KernelStore
 
             Directory.Move(Path.Combine(work, "kernel"), place);
             progress($"{name.Text}: is in {place}");
-            return Describe(name.Text, place, made);
+            return KernelFiles.Cached(name.Text, place, made);
         }
         finally
         {
@@ -233,33 +200,19 @@ public sealed class KernelStore
         string file = _packages.Download(package, work, cancellation);
         progress($"{name.Text}: unpacking");
         _packages.Unpack(file, kernel, cancellation);
-        string image = ImageOf(kernel, package.Release);
+        string image = KernelFiles.ImageOf(kernel, package.Release);
         if (!File.Exists(image) || BootImage.ReadRelease(image) != package.Release)
         {
-            throw KernelException.OfMachine($"{package.Name} {package.Version}: the package has no boot/vmlinuz-{package.Release} of that release; choose another kernel");
+            throw KernelException.OfMachine(
+                $"{package.Name} {package.Version}: the package has no boot/vmlinuz-{package.Release} of that release; choose another kernel");
         }
 
-        MergeUsr(kernel);
+        KernelFiles.MergeUsr(kernel);
         _packages.WriteModuleDependencies(kernel, package.Release, cancellation);
-        KernelManifest manifest = new(name.Text, package.Release, package.Name, package.Version, package.Sha256, Digest(image)["sha256:".Length..]);
+        string digest = KernelFiles.Digest(image)["sha256:".Length..];
+        KernelManifest manifest = new(name.Text, package.Release, package.Name, package.Version, package.Sha256, digest);
         manifest.Save(kernel);
         return manifest;
-    }
-
-    /// <summary>Packages have their modules below /lib or, since usr was merged, below /usr/lib; either way both lead there, whichever depmod looks at.</summary>
-    private static void MergeUsr(string folder)
-    {
-        string lib = Path.Combine(folder, "lib");
-        string usrLib = Path.Combine(folder, "usr", "lib");
-        if (!Directory.Exists(lib))
-        {
-            File.CreateSymbolicLink(lib, "usr/lib");
-        }
-        else if (!Directory.Exists(usrLib))
-        {
-            Directory.CreateDirectory(Path.Combine(folder, "usr"));
-            File.CreateSymbolicLink(usrLib, "../lib");
-        }
     }
 
     private static KernelManifest? Intact(string place, KernelPackage package)
@@ -267,38 +220,12 @@ public sealed class KernelStore
         try
         {
             KernelManifest manifest = KernelManifest.Load(place);
-            return manifest.PackageSha256 == package.Sha256 && Digest(ImageOf(place, manifest.Release)) == $"sha256:{manifest.ImageSha256}" ? manifest : null;
+            string digest = KernelFiles.Digest(KernelFiles.ImageOf(place, manifest.Release));
+            return manifest.PackageSha256 == package.Sha256 && digest == $"sha256:{manifest.ImageSha256}" ? manifest : null;
         }
         catch (KernelException)
         {
             return null;
-        }
-    }
-
-    private static string ImageOf(string folder, string release) => Path.Combine(folder, "boot", $"vmlinuz-{release}");
-
-    private static string? ModulesBeside(string image, string release)
-    {
-        string folder = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(image)!, "..", "lib", "modules", release));
-        return Directory.Exists(folder) ? folder : null;
-    }
-
-    private static string? ConfigBeside(string image, string release)
-    {
-        string file = Path.Combine(Path.GetDirectoryName(image)!, $"config-{release}");
-        return File.Exists(file) ? file : null;
-    }
-
-    private static string Digest(string image)
-    {
-        try
-        {
-            using FileStream stream = File.OpenRead(image);
-            return $"sha256:{Convert.ToHexStringLower(SHA256.HashData(stream))}";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw KernelException.OfMachine($"{image}: {e.Message}; remove the folder it was fetched into and fetch the kernel again", e);
         }
     }
 }

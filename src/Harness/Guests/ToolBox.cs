@@ -86,9 +86,10 @@ public sealed class ToolBox(IReadOnlyList<string> folders)
             string said = Encoding.UTF8.GetString(errors.GetAwaiter().GetResult()).Trim();
             process.WaitForExit();
             cancellation.ThrowIfCancellationRequested();
-            return tooMuch ? throw KernelException.OfMachine($"{program}: wrote more than {maxOutput} bytes")
-                : end.IsCancellationRequested ? throw KernelException.OfMachine($"{program}: did not end within {time.TotalSeconds:0} s; it said: {said}")
-                : new ToolOutput(process.ExitCode, output, said);
+            string? problem = tooMuch ? $"wrote more than {maxOutput} bytes"
+                : end.IsCancellationRequested ? $"did not end within {time.TotalSeconds:0} s; it said: {said}"
+                : null;
+            return problem is null ? new ToolOutput(process.ExitCode, output, said) : throw KernelException.OfMachine($"{program}: {problem}");
         }
         finally
         {

@@ -29,7 +29,10 @@ internal sealed class FakeDebian : IDisposable
             $"""
             cd '{PathOf("archive")}'
             case $1 in
-              pkgnames) for f in *.show; do [ -e "$f" ] && echo "${'{'}f%.show{'}'}"; done; echo linux-image-6.1.0-99-cloud-amd64; echo linux-image-6.1.0-3-cloud-amd64-dbg; exit 0 ;;
+              pkgnames)
+                ls *.show 2>/dev/null | sed 's/.show$//'
+                echo linux-image-6.1.0-99-cloud-amd64
+                echo linux-image-6.1.0-3-cloud-amd64-dbg ;;
               show) cat "$3.show" 2>/dev/null || exit 100 ;;
             esac
             """);
@@ -65,16 +68,18 @@ internal sealed class FakeDebian : IDisposable
     }
 
     /// <summary>Puts a package into the archive and its description into the lists.</summary>
-    public void Publish(string release, string version)
+    /// <param name="lib">Where the package has its modules.</param>
+    public void Publish(string release, string version, string lib = "lib")
     {
         string tree = PathOf($"tree-{release}");
-        WriteKernel(tree, release);
+        WriteKernel(tree, release, lib);
         Directory.CreateDirectory(Path.Combine(tree, "DEBIAN"));
         File.WriteAllText(
             Path.Combine(tree, "DEBIAN/control"),
             $"Package: linux-image-{release}\nVersion: {version}\nArchitecture: amd64\nMaintainer: test <test@localhost>\nDescription: test\n");
         string deb = PathOf($"archive/linux-image-{release}.deb");
-        using Process build = Process.Start(new ProcessStartInfo("dpkg-deb", ["--root-owner-group", "-b", tree, deb]) { RedirectStandardOutput = true })!;
+        ProcessStartInfo command = new("dpkg-deb", ["--root-owner-group", "-b", tree, deb]) { RedirectStandardOutput = true };
+        using Process build = Process.Start(command)!;
         build.WaitForExit();
         List(release, version, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(deb))));
     }
@@ -85,10 +90,10 @@ internal sealed class FakeDebian : IDisposable
         $"Package: linux-image-{release}\nVersion: {version}\nSize: 1000\nSHA256: {digest}\n\n");
 
     /// <summary>An unpacked kernel package without modules.</summary>
-    public static string WriteKernel(string folder, string release)
+    public static string WriteKernel(string folder, string release, string lib = "lib")
     {
         Directory.CreateDirectory(Path.Combine(folder, "boot"));
-        string modules = Directory.CreateDirectory(Path.Combine(folder, "lib/modules", release)).FullName;
+        string modules = Directory.CreateDirectory(Path.Combine(folder, lib, "modules", release)).FullName;
         string image = Path.Combine(folder, "boot", $"vmlinuz-{release}");
         File.WriteAllBytes(image, Image($"{release} (somebody) #1 SMP"));
         File.WriteAllText(Path.Combine(folder, "boot", $"config-{release}"), "CONFIG_VHOST_VSOCK=m\nCONFIG_VSOCKETS=y\n# CONFIG_KVM is not set\n");

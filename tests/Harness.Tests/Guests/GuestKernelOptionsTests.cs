@@ -11,7 +11,9 @@ public sealed class GuestKernelOptionsTests
     public void Require_BuiltInAndModule_Passes()
     {
         using FakeDebian debian = new();
-        Assert.That(() => GuestKernelOptions.Require(Kernel(debian), [("CONFIG_VSOCKETS", "sockets"), ("CONFIG_VHOST_VSOCK", "the device")]), Throws.Nothing);
+        Assert.That(
+            () => GuestKernelOptions.Require(Kernel(debian), [("CONFIG_VSOCKETS", "sockets"), ("CONFIG_VHOST_VSOCK", "the device")]),
+            Throws.Nothing);
     }
 
     [Test]
@@ -19,8 +21,9 @@ public sealed class GuestKernelOptionsTests
     {
         using FakeDebian debian = new();
         Assert.That(
-            () => GuestKernelOptions.Require(Kernel(debian), [("CONFIG_KVM", "nested guests"), ("CONFIG_VSOCKETS", "sockets"), ("CONFIG_NONE", "nothing")]),
-            Throws.TypeOf<KernelException>().With.Message.Contains("(6.1.0) lacks CONFIG_KVM, needed for nested guests; CONFIG_NONE, needed for nothing; choose"));
+            () => GuestKernelOptions.Require(Kernel(debian), [("CONFIG_KVM", "nesting"), ("CONFIG_VSOCKETS", "sockets"), ("CONFIG_NONE", "nothing")]),
+            Throws.TypeOf<KernelException>()
+                .With.Message.Contains("(6.1.0) lacks CONFIG_KVM, needed for nesting; CONFIG_NONE, needed for nothing; choose"));
     }
 
     [Test]
@@ -29,7 +32,8 @@ public sealed class GuestKernelOptionsTests
         using FakeDebian debian = new();
         Assert.That(
             () => GuestKernelOptions.Require(Kernel(debian) with { ModulesFolder = null }, [("CONFIG_VHOST_VSOCK", "the device")]),
-            Throws.TypeOf<KernelException>().With.Message.Contains("CONFIG_VHOST_VSOCK (it is a module, and the kernel came without modules), needed for the device"));
+            Throws.TypeOf<KernelException>()
+                .With.Message.Contains("CONFIG_VHOST_VSOCK (it is a module, and the kernel came without modules), needed for the device"));
     }
 
     [Test]

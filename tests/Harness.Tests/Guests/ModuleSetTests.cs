@@ -11,11 +11,11 @@ public sealed class ModuleSetTests
 
     private const string Dependencies =
         """
-        kernel/net/vmw_vsock/vsock.ko.xz:
-        kernel/drivers/vhost/vhost_iotlb.ko:
-        kernel/drivers/vhost/vhost.ko: kernel/drivers/vhost/vhost_iotlb.ko
-        kernel/net/vmw_vsock/common-part.ko.gz: kernel/net/vmw_vsock/vsock.ko.xz
-        kernel/drivers/vhost/vhost-vsock.ko.zst: kernel/net/vmw_vsock/common-part.ko.gz kernel/drivers/vhost/vhost.ko kernel/drivers/vhost/vhost_iotlb.ko kernel/net/vmw_vsock/vsock.ko.xz
+        kernel/net/vsock.ko.xz:
+        kernel/vhost/vhost_iotlb.ko:
+        kernel/vhost/vhost.ko: kernel/vhost/vhost_iotlb.ko
+        kernel/net/common-part.ko.gz: kernel/net/vsock.ko.xz
+        kernel/vhost/vhost-vsock.ko.zst: kernel/net/common-part.ko.gz kernel/vhost/vhost.ko kernel/vhost/vhost_iotlb.ko kernel/net/vsock.ko.xz
 
         """;
 
@@ -28,7 +28,7 @@ public sealed class ModuleSetTests
         IReadOnlyList<KernelModule> order = ModuleSet.Of(kernel).LoadOrder(["vhost_vsock", "virtio-ring", "common_part", "vhost-vsock"]);
 
         Assert.That(order.Select(m => m.Name), Is.EqualTo(new[] { "vsock", "vhost_iotlb", "vhost", "common_part", "vhost_vsock" }));
-        Assert.That(order[4].File, Is.EqualTo($"{kernel.ModulesFolder}/kernel/drivers/vhost/vhost-vsock.ko.zst"));
+        Assert.That(order[4].File, Is.EqualTo($"{kernel.ModulesFolder}/kernel/vhost/vhost-vsock.ko.zst"));
     }
 
     [Test]
