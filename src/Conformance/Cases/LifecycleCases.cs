@@ -382,19 +382,20 @@ public static class LifecycleCases
         "VSC-1018",
         "RS-03",
         "VS-X-35",
-        Title = "A session that ends while closes wait for the guest's answer leaves nothing behind when their time runs out",
+        Title = "A session that ends while closes wait for the guest's answer leaves nothing behind when their time runs out: the same ends connect again",
         Slow = true,
         Regressions = ["KB-C10"])]
     public static void Session_EndsWhileClosesAreWaiting_LeavesNothingBehind(CaseContext c)
     {
         const int Count = 10;
+        using HostListener listener = c.Listen();
         c.Start();
-        CloseFromHost(Count);
+        FlowId[] old = [.. Enumerable.Range(0, Count).Select(_ => CloseFromHost().Id)];
         c.Stop();
         c.Start();
 
         // The new session's close begins later than those of the old one, so their time is over when this one's is.
-        Flow last = CloseFromHost(1);
+        Flow last = CloseFromHost();
         Packet? reset = null;
         TimeSpan bound = c.Timeline.Patience < TimeSpan.FromSeconds(1) ? c.Timeline.Patience * 3 : TimeSpan.FromSeconds(30);
         bool came = c.Timeline.WaitUntil(bound, () => last.TryTake([], out reset));
@@ -405,22 +406,26 @@ public static class LifecycleCases
             "stale-packet",
             "packets of the new session only",
             c.Driver.Strays.Count > 0 ? c.Driver.Strays[0].ToString() : "");
-        Exchange.Echo(c);
-
-        Flow CloseFromHost(int count)
+        foreach (FlowId id in old)
         {
-            Flow flow;
-            do
+            Flow flow = c.Driver.Register(id);
+            _ = flow.Connect();
+            using HostConnection host = listener.Accept();
+            Exchange.Echo(c, flow, host);
+            flow.Reset();
+        }
+
+        Flow CloseFromHost()
+        {
+            Flow flow = c.Driver.NewFlow(listener.Port);
+            _ = flow.Connect();
+            listener.Accept().Close();
+            ShutdownFlags told = ShutdownFlags.None;
+            while (told != ShutdownFlags.Both)
             {
-                (flow, HostConnection host) = c.Open();
-                host.Close();
-                ShutdownFlags told = ShutdownFlags.None;
-                while (told != ShutdownFlags.Both)
-                {
-                    told |= (ShutdownFlags)flow.Expect("no-shutdown", Op.Shutdown).Header.Flags;
-                }
+                told |= (ShutdownFlags)flow.Expect("no-shutdown", Op.Shutdown).Header.Flags;
             }
-            while (--count > 0);
+
             return flow;
         }
     }
