@@ -678,15 +678,28 @@ public static class VirtqueueCases
     public static void TxUsedLength_IsZero(CaseContext c)
     {
         (Flow flow, HostConnection host) = c.Open();
-        Sent[] all = [flow.Send(Op.Rw, c.RandomBytes(300)), flow.Send(Op.CreditUpdate), flow.Send(Op.CreditRequest), c.Driver.SendBytes([1, 2, 3])];
+        Sent[] all = [flow.Send(Op.Rw, c.RandomBytes(300)), flow.Send(Op.CreditUpdate), flow.Send(Op.CreditRequest)];
         foreach (Sent sent in all)
         {
             c.Driver.ExpectReturned(sent);
-            uint length = c.Driver.Tx.UsedLengthOf(sent);
-            CaseContext.Require(length == 0, "tx-used-length", "used length 0: a tx chain has no device-writable buffer", $"{length}");
+            RequireNothingWritten(sent);
+        }
+
+        // That a chain too short for a header comes back at all is for other cases to judge.
+        Sent stub = c.Driver.SendBytes([1, 2, 3]);
+        c.Fence();
+        if (c.Driver.Tx.IsReturned(stub))
+        {
+            RequireNothingWritten(stub);
         }
 
         _ = host.ReceiveExactly(300);
+
+        void RequireNothingWritten(Sent sent)
+        {
+            uint length = c.Driver.Tx.UsedLengthOf(sent);
+            CaseContext.Require(length == 0, "tx-used-length", "used length 0: a tx chain has no device-writable buffer", $"{length}");
+        }
     }
 
     [Case("VSC-0827", "VQ-18", Title = "Every tx chain is returned exactly once, whatever is in it", Vary = Vary.Rings, Regressions = ["KB-D6"])]

@@ -6,9 +6,20 @@ namespace Vsockspec.Cases;
 /// <summary>A failure of a target that is known and borne until a date.</summary>
 /// <param name="Case">Glob over full names of cases.</param>
 /// <param name="FailureCode">The way it fails; another way is a new failure.</param>
-/// <param name="Link">Where it is being worked on.</param>
+/// <param name="Link">Where it is being worked on, or told in full.</param>
 /// <param name="Expires">The last day on which it is borne.</param>
-public sealed record KnownFailure(string Case, string FailureCode, string Reason, string Link, DateOnly Expires);
+/// <param name="Clause">The clause that is broken; null where the reason says enough.</param>
+/// <param name="Source">File and function of the target at fault; null when unknown.</param>
+/// <param name="Fix">The change that mends it upstream; null when there is none.</param>
+public sealed record KnownFailure(
+    string Case,
+    string FailureCode,
+    string Reason,
+    string Link,
+    DateOnly Expires,
+    string? Clause = null,
+    string? Source = null,
+    string? Fix = null);
 
 /// <summary>
 /// The known failures of one target. The cases are run all the same: a failure as expected becomes <see cref="Verdict.KnownFailure"/>,
@@ -36,8 +47,13 @@ public sealed class Expectations
         List<KnownFailure> known = [];
         foreach (YamlMap row in map.Maps("expectations"))
         {
-            row.AllowOnly("case", "failureCode", "reason", "link", "expires");
-            KnownFailure entry = new(row.Text("case"), row.Text("failureCode"), row.Text("reason"), row.Text("link"), ReadDate(row));
+            row.AllowOnly("case", "failureCode", "reason", "link", "expires", "clause", "source", "fix");
+            KnownFailure entry = new(row.Text("case"), row.Text("failureCode"), row.Text("reason"), row.Text("link"), ReadDate(row))
+            {
+                Clause = row.OptionalText("clause"),
+                Source = row.OptionalText("source"),
+                Fix = row.OptionalText("fix"),
+            };
             if (!catalogue.Runs.Any(run => Glob.Matches(entry.Case, run.FullName)))
             {
                 throw row.Error("case", $"is '{entry.Case}', which matches no case; remove the entry or correct it");

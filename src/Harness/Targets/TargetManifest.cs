@@ -19,6 +19,7 @@ public sealed record AttachSpec(string Socket, string Uds, ulong GuestCid);
 /// <summary>The description of one target, as a YAML file gives it (docs/manifest.md).</summary>
 public sealed partial record TargetManifest
 {
+    private const string KernelPlaceholder = "{kernel}";
     private const string VhostUser = "vhost-user";
     private const string VhostKernel = "vhost-kernel";
     private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations"];
@@ -85,7 +86,7 @@ public sealed partial record TargetManifest
             Attach = map.OptionalMap("attach") is { } attach ? ReadAttach(attach) : null,
             Device = map.OptionalText("device"),
             Claims = ReadClaims(map),
-            Expectations = map.OptionalText("expectations") is { } path ? Beside(map.File, path) : null,
+            Expectations = ReadExpectations(map),
         };
 
         if (manifest.Expectations is { } expectations && !System.IO.File.Exists(expectations))
@@ -105,6 +106,18 @@ public sealed partial record TargetManifest
             (_, not null, not null, _) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
             _ => manifest,
         };
+    }
+
+    /// <summary>Null also where the path says <c>{kernel}</c> and nobody has written a file for the kernel that runs.</summary>
+    private static string? ReadExpectations(YamlMap map)
+    {
+        if (map.OptionalText("expectations") is not { } text)
+        {
+            return null;
+        }
+
+        string path = Beside(map.File, text.Replace(KernelPlaceholder, VhostKernelTarget.Line() ?? "unknown", StringComparison.Ordinal));
+        return text.Contains(KernelPlaceholder, StringComparison.Ordinal) && !System.IO.File.Exists(path) ? null : path;
     }
 
     private static TargetRole ReadRole(YamlMap map) => map.Text("role") switch

@@ -67,6 +67,9 @@ public sealed class VhostKernelTarget : ITarget
         }
     }
 
+    /// <summary>The line that the running kernel belongs to, <c>6.12</c>; null where it is unknown.</summary>
+    public static string? Line() => Release()?.Split('.') is [var major, var minor, ..] ? $"{major}.{string.Concat(minor.TakeWhile(char.IsAsciiDigit))}" : null;
+
     private bool IsFree(ulong cid)
     {
         VhostKernelDevice device;
