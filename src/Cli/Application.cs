@@ -28,6 +28,7 @@ internal static class Application
         root.Add(DiffCommand.Create(bench));
         root.Add(AuditCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
+        root.Add(LabCommand.Create(bench));
         root.Add(GuestCommand.Create(bench));
         root.Add(MutantsCommand.Create(bench));
         root.Add(PerfCommand.Create(bench));
@@ -38,9 +39,9 @@ internal static class Application
     public static int Run(IReadOnlyList<string> arguments, Workbench bench)
     {
         ParseResult parsed = Create(bench).Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        if (Explain(parsed) is { } problem)
         {
-            return Fail(bench, ExitCodes.Usage, $"{Explain(parsed)}; see '{HelpCommand(parsed.CommandResult)}'");
+            return Fail(bench, ExitCodes.Usage, problem);
         }
 
         InvocationConfiguration configuration = new()
@@ -61,11 +62,16 @@ internal static class Application
                 UsageException or DataFileException or BundleException or CaptureException or TargetException { IsManifestError: true }
                     or KernelException { IsInputError: true } => Fail(bench, ExitCodes.Usage, e.Message),
                 TargetException => Fail(bench, ExitCodes.TargetFailed, e.Message),
-                KernelException => Fail(bench, ExitCodes.Harness, e.Message),
+                OperationCanceledException => Fail(bench, ExitCodes.Harness, "stopped"),
+                KernelException or LabException => Fail(bench, ExitCodes.Harness, e.Message),
                 _ => Fail(bench, ExitCodes.Harness, $"{e.Message} (an error of vsockspec itself: run again with --verbose and report it)"),
             };
         }
     }
+
+    /// <summary>What is wrong with a command line, and where to read more; null when nothing is.</summary>
+    public static string? Explain(ParseResult parsed) =>
+        parsed.Errors.Count == 0 ? null : $"{FirstError(parsed)}; see '{HelpCommand(parsed.CommandResult)}'";
 
     private static int Fail(Workbench bench, int exitCode, string message)
     {
@@ -74,7 +80,7 @@ internal static class Application
     }
 
     /// <summary>The first error, with the nearest known word where a word is unknown.</summary>
-    private static string Explain(ParseResult parsed)
+    private static string FirstError(ParseResult parsed)
     {
         if (parsed.UnmatchedTokens is not [string word, ..])
         {

@@ -15,6 +15,7 @@ public sealed class HelpTests
     [TestCase("diff")]
     [TestCase("doctor")]
     [TestCase("audit")]
+    [TestCase("lab")]
     [TestCase("guest")]
     [TestCase("guest fetch")]
     [TestCase("guest list")]

@@ -56,13 +56,13 @@ internal static class DoctorCommand
         Program("xz", "decompressing the modules of debian:6.12", "xz-utils"),
         Kernel(bench, "debian:6.1"),
         Kernel(bench, "debian:6.12"),
-        Program("qemu-system-x86_64", "the lab; guests", "qemu-system-x86"),
-        Program("virtiofsd", "the lab: this machine's root as that of the guest", "qemu-system-common"),
-        Program("busybox", "the first program of the lab", "busybox-static"),
+        .. LabTools.Look(ToolBox.OfThisMachine).Select(t => Program(t.Name, t.NeededFor, t.Package, t.Path)),
         Program("linux", "guests in user-mode Linux, without KVM and without root", "user-mode-linux"),
     ];
 
-    private static Finding Program(string name, string needed, string packages) => ToolBox.OfThisMachine.Find(name) is { } path
+    private static Finding Program(string name, string needed, string packages) => Program(name, needed, packages, ToolBox.OfThisMachine.Find(name));
+
+    private static Finding Program(string name, string needed, string packages, string? found) => found is { } path
         ? new Finding(name, needed, path, null)
         : new Finding(name, needed, "not installed", $"sudo apt-get install -y {packages}");
 

@@ -15,12 +15,9 @@ internal sealed class Placeholders
             ("{uds}", uds),
             ("{cid}", place.GuestCid.ToString()),
             ("{dir}", place.Folder),
-            ("{dotnet}", DotNetHost),
+            ("{dotnet}", DotNet.Host),
             ("{base}", AppContext.BaseDirectory.TrimEnd('/')),
         ];
-
-    /// <summary>The dotnet that runs this program, so that what it starts uses the same one; otherwise the one on PATH.</summary>
-    public static string DotNetHost { get; } = FindDotNetHost();
 
     public string Fill(string text)
     {
@@ -34,23 +31,6 @@ internal sealed class Placeholders
 
     /// <summary>Only what does not depend on the place: enough to find the program.</summary>
     public static string FillStatic(string text) => text
-        .Replace("{dotnet}", DotNetHost, StringComparison.Ordinal)
+        .Replace("{dotnet}", DotNet.Host, StringComparison.Ordinal)
         .Replace("{base}", AppContext.BaseDirectory.TrimEnd('/'), StringComparison.Ordinal);
-
-    private static string FindDotNetHost()
-    {
-        if (Environment.ProcessPath is { } path && Path.GetFileName(path) == "dotnet")
-        {
-            return path;
-        }
-
-        if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host && File.Exists(host))
-        {
-            return host;
-        }
-
-        // An apphost runs on a runtime in <root>/shared/Microsoft.NETCore.App/<version>; its dotnet is in <root>.
-        string besideRuntime = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../dotnet"));
-        return File.Exists(besideRuntime) ? besideRuntime : "dotnet";
-    }
 }

@@ -1,0 +1,151 @@
+using System.Collections;
+using System.CommandLine;
+using System.Globalization;
+using Vsockspec.Guests;
+
+namespace Vsockspec.Cli;
+
+/// <summary>How the lab is to be.</summary>
+internal sealed record LabSettings
+{
+    public required string Kernel { get; init; }
+
+    public required int MemoryMiB { get; init; }
+
+    public required int Cpus { get; init; }
+
+    /// <summary><c>auto</c>, <c>tcg</c> or <c>kvm</c>.</summary>
+    public required string Accelerator { get; init; }
+
+    public required TimeSpan Limit { get; init; }
+
+    public required TimeSpan BootLimit { get; init; }
+
+    /// <summary>Absolute path; null: the console is not kept.</summary>
+    public string? ConsoleFile { get; init; }
+}
+
+/// <summary>One use of the lab, from the kernel found to the exit code.</summary>
+internal sealed class LabSession(Workbench bench, LabSettings settings)
+{
+    /// <summary>How many of the console's last lines explain a lab that did not boot.</summary>
+    private const int ConsoleLines = 20;
+
+    /// <summary>Tells programs that they run in a lab.</summary>
+    public const string LabVariable = "VSOCKSPEC_LAB";
+
+    /// <summary>Returns the exit code.</summary>
+    public int Execute(IReadOnlyList<string> arguments)
+    {
+        RefuseWrong(arguments);
+        LabTools tools = LabTools.Find(ToolBox.OfThisMachine);
+        using StopSignals signals = new();
+        KernelStore store = bench.Kernels();
+        GuestKernel kernel = store.Fetch(settings.Kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
+        LabPlan plan = new()
+        {
+            Kernel = kernel,
+            Command = [.. bench.Self, .. arguments],
+            WorkingFolder = Environment.CurrentDirectory,
+            WritableFolders = LabFolders.Writable(arguments),
+            Environment = LabVariables(),
+            MemoryMiB = settings.MemoryMiB,
+            Cpus = settings.Cpus,
+            BootLimit = settings.BootLimit,
+            Limit = settings.Limit,
+            ConsoleFile = settings.ConsoleFile,
+        };
+        LabOutcome outcome = Boot(plan, tools, KvmProof.OfThisMachine(Path.GetDirectoryName(store.Root)!), signals.Token);
+        return outcome.End switch
+        {
+            LabEnd.Exited => outcome.ExitCode!.Value,
+            LabEnd.Stopped => Fail($"stopped by {signals.Name}"),
+            LabEnd.TimedOut => Fail($"'vsockspec {string.Join(' ', arguments)}' still ran after {Seconds(plan.Limit)}; give it more with --timeout"),
+            LabEnd.NotBooted => Fail($"the lab's machine ended before it had booted{Last(outcome)}"),
+            LabEnd.BootTimedOut => Fail($"the lab did not boot within {Seconds(plan.BootLimit)}{Last(outcome)}"),
+            _ => Fail($"the lab's kernel ended under the program{Last(outcome)}"),
+        };
+    }
+
+    /// <summary>Runs the lab by the accelerator that was asked for, or by KVM if that boots and otherwise by translation.</summary>
+    private LabOutcome Boot(LabPlan plan, LabTools tools, KvmProof proof, CancellationToken cancellation)
+    {
+        string? reason = null;
+        if (settings.Accelerator == "auto" && KvmProof.Opens() && proof.Known(plan.Kernel) is not false)
+        {
+            LabPlan trial = plan with { Accelerator = LabAccelerator.Kvm };
+            bool proven = proof.Known(plan.Kernel) is true;
+            LabOutcome outcome = RunIn(proven ? trial : trial with { BootLimit = KvmProof.Limit }, tools, null, cancellation);
+            if (proven || outcome.End is not (LabEnd.NotBooted or LabEnd.BootTimedOut))
+            {
+                if (outcome.BootTime is not null)
+                {
+                    proof.Keep(plan.Kernel, boots: true);
+                }
+
+                return outcome;
+            }
+
+            proof.Keep(plan.Kernel, boots: false);
+        }
+
+        if (settings.Accelerator == "auto")
+        {
+            reason = KvmProof.Opens() ? "KVM does not boot this kernel here" : "/dev/kvm cannot be opened";
+        }
+
+        return RunIn(plan with { Accelerator = settings.Accelerator == "kvm" ? LabAccelerator.Kvm : LabAccelerator.Tcg }, tools, reason, cancellation);
+    }
+
+    private LabOutcome RunIn(LabPlan plan, LabTools tools, string? reason, CancellationToken cancellation)
+    {
+        string why = reason is null ? "" : $" ({reason})";
+        bench.Error.WriteLine($"lab: {plan.Kernel.Release}, {plan.Cpus} processors by {plan.Accelerator.ToString().ToUpperInvariant()}{why}, {plan.MemoryMiB} MiB");
+        using Stream output = Console.OpenStandardOutput();
+        using Stream errors = Console.OpenStandardError();
+        return new Lab(plan, tools).Run(output, errors, cancellation);
+    }
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0} s");
+
+    private static string Last(LabOutcome outcome)
+    {
+        string said = string.Concat(outcome.Said.TakeLast(ConsoleLines).Select(l => $"\n  {l}"));
+        string console = string.Concat(outcome.Console.TakeLast(ConsoleLines).Select(l => $"\n  {l}"));
+        return (console.Length == 0 ? "; its console is empty" : $"; the last lines of its console:{console}") + (said.Length == 0 ? "" : $"\nQEMU and virtiofsd said:{said}");
+    }
+
+    /// <summary>What is wrong with the arguments is said before a machine boots for it.</summary>
+    private void RefuseWrong(IReadOnlyList<string> arguments)
+    {
+        ParseResult parsed = Application.Create(bench).Parse(arguments);
+        if (Application.Explain(parsed) is { } problem)
+        {
+            throw new UsageException(problem);
+        }
+
+        if (parsed.CommandResult.Command.Name == "lab")
+        {
+            throw new UsageException("lab: a lab runs no further lab; leave out the second 'lab'");
+        }
+    }
+
+    private static Dictionary<string, string> LabVariables()
+    {
+        Dictionary<string, string> variables = Environment.GetEnvironmentVariables()
+            .Cast<DictionaryEntry>()
+            .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
+        variables[LabVariable] = "1";
+
+        // Tiering by profile costs time that a short program on a translated processor never gets back; the diagnostic socket would be of no use.
+        variables["DOTNET_TieredPGO"] = "0";
+        variables["DOTNET_EnableDiagnostics"] = "0";
+        return variables;
+    }
+
+    private int Fail(string message)
+    {
+        bench.Error.WriteLine($"vsockspec: {message}");
+        return ExitCodes.Harness;
+    }
+}

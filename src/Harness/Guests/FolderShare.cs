@@ -1,0 +1,76 @@
+using System.ComponentModel;
+using System.Net.Sockets;
+using Tmds.Linux;
+using Vsockspec.Interop;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Guests;
+
+/// <summary>A virtiofsd that serves one folder of this machine to one lab.</summary>
+internal sealed class FolderShare : IDisposable
+{
+    private readonly TargetProcess _daemon;
+
+    /// <summary>Ours too, so that its file is there until the end.</summary>
+    private readonly Socket _listener;
+
+    private FolderShare(TargetProcess daemon, Socket listener)
+    {
+        _daemon = daemon;
+        _listener = listener;
+    }
+
+    public IReadOnlyList<string> LastLines => _daemon.LastLines;
+
+    public bool HasExited => _daemon.HasExited;
+
+    /// <summary>
+    /// Starts the daemon on a socket that listens already: QEMU can connect at once, and QEMU's virtiofsd leaves no file of its own under
+    /// /run, as it does for a socket it makes.
+    /// </summary>
+    /// <exception cref="LabException">The daemon does not start.</exception>
+    public static FolderShare Start(LabTools tools, string folder, string socket)
+    {
+        Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            listener.Bind(new UnixDomainSocketEndPoint(socket));
+            listener.Listen(1);
+            using Inheritance inherited = new(listener.SafeHandle);
+            TargetProcess daemon = TargetProcess.Start(
+                [.. CommandLine(tools, folder, inherited.Fd, LibC.geteuid() == 0)],
+                new Dictionary<string, string>(StringComparer.Ordinal),
+                "/");
+            return new FolderShare(daemon, listener);
+        }
+        catch (Win32Exception e)
+        {
+            listener.Dispose();
+            throw new LabException($"{tools.VirtioFs}: {e.Message}; install it again: sudo apt-get install -y --reinstall qemu-system-common", e);
+        }
+    }
+
+    /// <summary>
+    /// QEMU's virtiofsd takes all its settings as -o; the one in Rust understands these too. cache=always is for what does not change while the
+    /// lab runs; what is written goes through to this machine either way. chroot instead of namespaces works in containers.
+    /// </summary>
+    internal static IEnumerable<string> CommandLine(LabTools tools, string folder, int socket, bool isRoot)
+    {
+        // Without root the daemon gets a user namespace in which it may chroot.
+        string[] prefix = isRoot ? [] : ["unshare", "--map-root-user"];
+        return
+        [
+            .. prefix, tools.VirtioFs, $"--fd={socket}", "-o", $"source={Escape(folder)}", "-o", "cache=always", "-o", "sandbox=chroot",
+        ];
+    }
+
+    public void Dispose()
+    {
+        _daemon.Dispose();
+        _listener.Dispose();
+    }
+
+    /// <summary>A comma ends an option, unless it is escaped (fuse_opt_parse).</summary>
+    private static string Escape(string value) =>
+        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+}
