@@ -5,7 +5,6 @@ namespace Vsockspec.Perf.Benchmarks;
 
 /// <summary>Header to bytes and back.</summary>
 [MemoryDiagnoser]
-[InProcess]
 public class CodecBenchmarks
 {
     private readonly byte[] bytes = new byte[VsockHeader.Size];

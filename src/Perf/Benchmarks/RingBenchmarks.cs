@@ -6,7 +6,6 @@ namespace Vsockspec.Perf.Benchmarks;
 
 /// <summary>One chain of two buffers posted, taken, completed and harvested, in batches of 64.</summary>
 [MemoryDiagnoser]
-[InProcess]
 public class RingBenchmarks : IDisposable
 {
     private const int Batch = 64;

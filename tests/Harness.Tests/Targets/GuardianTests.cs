@@ -17,6 +17,9 @@ public sealed class GuardianTests
         using Process other = Process.Start("setsid", ["sleep", "60"]);
         using Process guardian = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", Guardian.Script]) { RedirectStandardInput = true })!;
 
+        // Between its start and setsid(2) a process is in our own group, and a kill of its group misses it.
+        AwaitGroup(group, cancellation);
+        AwaitGroup(other, cancellation);
         guardian.StandardInput.Write($"+g{other.Id}\n+d{watched}\n+g{group.Id}\n+d{released}\n-g{other.Id}\n-d{released}\n-d/never/watched\n");
         Assert.That(group.HasExited, Is.False);
         guardian.StandardInput.Close();
@@ -32,5 +35,17 @@ public sealed class GuardianTests
 
         other.Kill();
         cancellation.ThrowIfCancellationRequested();
+    }
+
+    private static void AwaitGroup(Process leader, CancellationToken cancellation)
+    {
+        // proc_pid_stat(5): pid (comm) state ppid pgrp ...
+        const int GroupField = 4;
+        string id = $"{leader.Id}";
+        while (File.ReadAllText($"/proc/{id}/stat").Split(' ')[GroupField] != id)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            _ = Thread.Yield();
+        }
     }
 }
