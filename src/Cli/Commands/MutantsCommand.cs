@@ -2,16 +2,26 @@ using System.CommandLine;
 using System.Text.Json;
 using Vsockspec.Cases;
 using Vsockspec.Conformance.Mutation;
+using Vsockspec.Conformance.Mutation.Relay;
 using Vsockspec.Reference.Mutants;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Cli.Commands;
 
 /// <summary><c>vsockspec mutants</c>: the kill matrix of the suite.</summary>
 internal static class MutantsCommand
 {
+    /// <summary>Behind a relay and under emulation answers take longer than the reference device's.</summary>
+    private static readonly TimeSpan RelayPatience = TimeSpan.FromSeconds(2);
+
     public static Command Create(Workbench bench)
     {
         Option<string?> output = new("--out") { Description = "Folder for kill-matrix.json.", HelpName = "DIR" };
+        Option<string?> target = new("--target")
+        {
+            Description = "Not the reference device but this target, behind a relay that breaks one rule at a time.",
+            HelpName = "T",
+        };
         Option<string?> only = new("--mutant") { Description = "Only this mutant.", HelpName = "ID" };
         Option<bool> own = new("--own") { Description = "Only the cases of the requirement that a mutant breaks." };
         Option<bool> exhaustive = new("--exhaustive") { Description = "Every case against every mutant; names the cases that catch none." };
@@ -20,21 +30,29 @@ internal static class MutantsCommand
         Option<int> jobs = new("--jobs") { Description = "Mutants judged at a time.", DefaultValueFactory = _ => Environment.ProcessorCount };
         Command command = new("mutants", "Run the suite against the reference device with one rule broken at a time: every mutant must be caught.")
         {
-            output, only, own, exhaustive, cases, seed, jobs,
+            target, output, only, own, exhaustive, cases, seed, jobs,
         };
         command.SetAction((parsed, cancellation) =>
         {
-            IReadOnlyList<Mutant> mutants = Select(parsed.GetValue(only));
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
             string[] globs = parsed.GetValue(cases) ?? [];
-            CaseRun[] runs = [.. bench.Catalogue.RunsOver("vhost-user").Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
+            ITarget? relayed = parsed.GetValue(target) is { } name ? BuiltInTargets.Find(name, bench.Suites).ToTarget() : null;
+            IReadOnlyList<Suspect> mutants = Select(relayed is null ? [.. MutantCatalogue.All.Select(Suspect.Of)] : RelayMutants.Of(relayed), parsed.GetValue(only));
+            CaseRun[] runs = [.. bench.Catalogue.RunsOver(relayed?.Transport ?? "vhost-user").Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
             if (runs.Length == 0)
             {
                 throw new UsageException($"--case: no case matches {string.Join(", ", globs)}");
             }
 
-            KillMatrix matrix = new(runs, bench.Register, parsed.GetValue(seed));
-            KillScope scope = parsed.GetValue(exhaustive) ? KillScope.Exhaustive : parsed.GetValue(own) ? KillScope.Own : KillScope.Usual;
+            KillScope scope = parsed.GetValue(exhaustive) ? KillScope.Exhaustive : parsed.GetValue(own) || relayed is not null ? KillScope.Own : KillScope.Usual;
+            KillMatrix matrix = new(runs, bench.Register, parsed.GetValue(seed), relayed is null ? null : RelayPatience);
+            if (relayed is not null)
+            {
+                IReadOnlyList<string> useless = matrix.FailOn(RelayMutants.Honest(relayed), mutants.Select(m => m.Breaks), cancellation);
+                bench.Out.WriteLine($"cases that fail on the target itself, and are left out: {(useless.Count == 0 ? "none" : string.Join(' ', useless))}");
+                matrix = new KillMatrix([.. runs.Where(r => !useless.Contains(r.FullName))], bench.Register, parsed.GetValue(seed), RelayPatience);
+            }
+
             MutantFate[] fates = Judge(bench, matrix, mutants, scope, Math.Max(1, parsed.GetValue(jobs)), cancellation);
             if (folder is not null)
             {
@@ -55,11 +73,11 @@ internal static class MutantsCommand
         return command;
     }
 
-    private static IReadOnlyList<Mutant> Select(string? id) => id is null
-        ? MutantCatalogue.All
-        : [MutantCatalogue.Find(id) ?? throw new UsageException($"--mutant: there is no mutant '{id}'{Targets.Suggestion.For(id, MutantCatalogue.All.Select(m => m.Id))}")];
+    private static IReadOnlyList<Suspect> Select(IReadOnlyList<Suspect> mutants, string? id) => id is null
+        ? mutants
+        : [mutants.FirstOrDefault(m => m.Id == id) ?? throw new UsageException($"--mutant: there is no mutant '{id}'{Suggestion.For(id, mutants.Select(m => m.Id))}")];
 
-    private static MutantFate[] Judge(Workbench bench, KillMatrix matrix, IReadOnlyList<Mutant> mutants, KillScope scope, int jobs, CancellationToken cancellation)
+    private static MutantFate[] Judge(Workbench bench, KillMatrix matrix, IReadOnlyList<Suspect> mutants, KillScope scope, int jobs, CancellationToken cancellation)
     {
         MutantFate[] fates = new MutantFate[mutants.Count];
         ParallelOptions options = new() { MaxDegreeOfParallelism = jobs, CancellationToken = cancellation };

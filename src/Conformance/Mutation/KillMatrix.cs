@@ -4,8 +4,18 @@ using Vsockspec.Targets;
 
 namespace Vsockspec.Conformance.Mutation;
 
+/// <summary>A target that breaks one rule.</summary>
+/// <param name="Id">Permanent name.</param>
+/// <param name="Breaks">The requirement of the register that it breaks.</param>
+/// <param name="Summary">What it does wrong, one sentence.</param>
+/// <param name="Target">Makes it.</param>
+public sealed record Suspect(string Id, string Breaks, string Summary, Func<ITarget> Target)
+{
+    public static Suspect Of(Mutant mutant) => new(mutant.Id, mutant.Breaks, mutant.Summary, () => new ReferenceTarget(mutant.Id, mutant.Parts));
+}
+
 /// <summary>What the suite says of one mutant.</summary>
-/// <param name="Id">See <see cref="Mutant.Id"/>.</param>
+/// <param name="Id">See <see cref="Suspect.Id"/>.</param>
 /// <param name="Breaks">The requirement that it breaks.</param>
 /// <param name="KilledBy">Cases, with variant, whose verdict tells it from the reference.</param>
 /// <param name="KilledByOwn">True when a case that judges <paramref name="Breaks"/> is among them.</param>
@@ -28,7 +38,8 @@ public enum KillScope
 /// Runs the suite against every mutant of the reference device: the proof that its cases can fail. A mutant first meets the cases that
 /// judge the requirement it breaks, under all variants, then the others, until enough have caught it.
 /// </summary>
-public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister register, ulong seed)
+/// <param name="patience">How long a case waits for an answer; null for what is right for the reference device.</param>
+public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister register, ulong seed, TimeSpan? patience = null)
 {
     /// <summary>A mutant that so many cases catch needs no more.</summary>
     private const int EnoughKills = 12;
@@ -38,7 +49,7 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(400);
 
     /// <summary>Judges one mutant.</summary>
-    public MutantFate Judge(Mutant mutant, KillScope scope, CancellationToken cancellation)
+    public MutantFate Judge(Suspect mutant, KillScope scope, CancellationToken cancellation)
     {
         ILookup<bool, CaseRun> byOwn = runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
         List<string> killers = [];
@@ -52,9 +63,18 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
         return new MutantFate(mutant.Id, mutant.Breaks, mutant.Summary, killers, own);
     }
 
+    /// <summary>The cases that fail on a target which breaks nothing: they say nothing about one that does.</summary>
+    public IReadOnlyList<string> FailOn(Suspect honest, IEnumerable<string> requirements, CancellationToken cancellation)
+    {
+        HashSet<string> asked = [.. requirements];
+        List<string> failing = [];
+        _ = Kill(honest, runs.Where(r => r.Case.Requirements.Any(asked.Contains)), int.MaxValue, failing, cancellation);
+        return failing;
+    }
+
     private static bool IsKill(CaseResult result) => result.Verdict is Verdict.Fail or Verdict.NonStrict or Verdict.Inconclusive;
 
-    private bool Kill(Mutant mutant, IEnumerable<CaseRun> chosen, int enough, List<string> killers, CancellationToken cancellation)
+    private bool Kill(Suspect mutant, IEnumerable<CaseRun> chosen, int enough, List<string> killers, CancellationToken cancellation)
     {
         int before = killers.Count;
         foreach (CaseRun run in chosen)
@@ -67,10 +87,10 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
 
             RunRequest request = new()
             {
-                Target = new ReferenceTarget(mutant.Id, mutant.Parts),
+                Target = mutant.Target(),
                 Runs = [run],
                 Seed = seed,
-                Patience = Patience,
+                Patience = patience ?? Patience,
             };
             Verdicts results = new();
             try

@@ -17,7 +17,7 @@ public sealed class MutantFixture
     [TestCaseSource(nameof(Mutants))]
     public void Mutant_BreaksOneRule_IsCaught(Mutant mutant)
     {
-        MutantFate fate = Matrix.Judge(mutant, KillScope.Own, TestContext.CurrentContext.CancellationToken);
+        MutantFate fate = Matrix.Judge(Suspect.Of(mutant), KillScope.Own, TestContext.CurrentContext.CancellationToken);
         Assert.That(fate.KilledByOwn, Is.True, $"{mutant.Summary} No case of {mutant.Breaks} noticed.");
     }
 }
