@@ -3,8 +3,8 @@
 set -euo pipefail
 
 # tshark decodes our traces; gcc checks our wire layouts against the system's C headers; kmod, xz-utils and zstd prepare kernels and their
-# modules; cpio reads the initramfs that we write.
-packages=(tshark gcc libc6-dev linux-libc-dev kmod xz-utils zstd cpio)
+# modules; cpio reads the initramfs that we write; QEMU, its virtiofsd and busybox are the lab.
+packages=(tshark gcc libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -169,7 +169,8 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         public void CaseFinished(CaseResult result)
         {
             result = regressions.Hint(expectations.Apply(result), catalogue);
-            if (traces == TracePolicy.Failed && result.Trace is { } trace && Verdicts.ExitCode([result.Verdict]) == ExitCodes.Passed)
+            bool failed = result.Verdict == Verdict.KnownFailure || Verdicts.ExitCode([result.Verdict]) != ExitCodes.Passed;
+            if (traces == TracePolicy.Failed && result.Trace is { } trace && !failed)
             {
                 File.Delete(Path.Combine(bundle.Folder, trace));
                 result = result with { Trace = null };
