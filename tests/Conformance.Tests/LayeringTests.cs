@@ -19,6 +19,7 @@ public sealed partial class LayeringTests
         ["Peers"] = ["Interop", "Wire", "Memory", "Rings", "Transports"],
         ["Targets"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers"],
         ["Guests"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets"],
+        ["Agent"] = ["Guests"],
         ["Cases"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests"],
         ["Results"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases"],
         ["Reference"] = ["Interop", "Wire", "Memory", "Rings", "Transports"],
@@ -47,6 +48,14 @@ public sealed partial class LayeringTests
         Report(Sources.SelectMany(s => Find(s, RoomReference())
             .Where(hit => hit.Value != s.Room && MayUse.ContainsKey(hit.Value) && !MayUse[s.Room].Contains(hit.Value))
             .Select(hit => $"{hit.Place}: {s.Room} must not use {hit.Value}")));
+
+    /// <summary>The agent is small because it has nothing of the harness but the protocol, and the protocol uses nothing else.</summary>
+    [Test]
+    public void Agent_UsesOnly_TheProtocol() =>
+        Report(Sources.Where(s => s.Room == "Agent" || s.Path.StartsWith("src/Harness/Guests/Protocol/", StringComparison.Ordinal))
+            .SelectMany(s => Find(s, UsedNamespace())
+                .Where(hit => hit.Value is not ("Guests.Protocol" or "Agent"))
+                .Select(hit => $"{hit.Place}: Vsockspec.{hit.Value}")));
 
     [Test]
     public void Harness_KnowsNothing_OfTestFrameworksAndConsoles() =>
@@ -103,6 +112,9 @@ public sealed partial class LayeringTests
 
     [GeneratedRegex(@"\bVsockspec\.([A-Z]\w*)")]
     private static partial Regex RoomReference();
+
+    [GeneratedRegex(@"^using\s+(?:static\s+)?Vsockspec\.([\w.]+)")]
+    private static partial Regex UsedNamespace();
 
     [GeneratedRegex(@"\b(NUnit|BenchmarkDotNet|Spectre|System\.CommandLine)\b")]
     private static partial Regex ForeignFramework();
