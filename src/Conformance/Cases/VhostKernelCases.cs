@@ -326,6 +326,52 @@ public static class VhostKernelCases
         }
     }
 
+    [Case("VSC-1318", "VK-03", Title = "With LOG_ALL and a ring's log flag set while it runs, the pages of both used rings are marked")]
+    public static void UsedRings_Logged_AreMarked(CaseContext c)
+    {
+        using DirtyLog log = StartLogging(c, out Flow flow, out HostConnection host);
+        Exchange.Echo(c, flow, host);
+        c.ExpectAllReturned();
+        CaseContext.Require(
+            log.IsMarked(c.Driver.RxSetup.Ring.DeviceArea) && log.IsMarked(c.Driver.TxSetup.Ring.DeviceArea),
+            "used-ring-not-logged",
+            "marks for the pages of both used rings",
+            "at least one is missing");
+        c.Stop();
+    }
+
+    [Case("VSC-1319", "VK-03", Title = "With LOG_ALL, which logs all write descriptors, every page of an rx buffer that is written is marked")]
+    public static void RxBuffers_Logged_AreMarked(CaseContext c)
+    {
+        using DirtyLog log = StartLogging(c, out Flow flow, out HostConnection host);
+        c.Driver.ExhaustBuffers(flow, host);
+        log.Clear();
+        ulong start = DirtyPages.Fill(c.Driver, flow, host, c.RandomBytes(DirtyPages.Bytes));
+        c.Driver.Device.Settle();
+        DirtyPages.RequireMarked(c.Driver, log, start);
+        c.Stop();
+    }
+
+    /// <summary>As a VMM begins a migration: while the rings run.</summary>
+    private static DirtyLog StartLogging(CaseContext c, out Flow flow, out HostConnection host)
+    {
+        VhostKernelDevice device = c.Kernel;
+        RawDriver driver = c.Driver;
+        (flow, host) = c.Open();
+        c.Fence();
+        c.ExpectAllReturned();
+        DirtyLog log = DirtyLog.Create(driver.Memory.Regions.Max(r => r.GuestAddress + r.Size));
+        Taken(device.Ask(VhostIoctl.SetLogBase, log.UserAddress), "SET_LOG_BASE");
+        Taken(device.Ask(VhostIoctl.SetFeatures, (ulong)(device.AcceptedFeatures | VirtioFeatures.VhostLogAll)), "SET_FEATURES with LOG_ALL while the rings run");
+        foreach (QueueSetup queue in (QueueSetup[])[driver.RxSetup, driver.TxSetup])
+        {
+            VringAddress address = VhostUserFrontEnd.AddressOf((uint)queue.Index, queue.Ring, driver.Memory);
+            Taken(device.Ask(address with { Flags = VringAddress.LogsUsedRing, Log = queue.Ring.DeviceArea }), "SET_VRING_ADDR with the log flag");
+        }
+
+        return log;
+    }
+
     private static VhostKernelDevice Owned(CaseContext c)
     {
         VhostKernelDevice device = c.OpenKernel();

@@ -618,9 +618,6 @@ public static class VhostUserCases
     {
         c.NeedFeature(VirtioFeatures.VhostLogAll);
         c.NeedProtocol(VhostUserProtocolFeatures.LogShmFd);
-        const int Buffers = 8;
-        const uint BufferBytes = 12 * 1024;
-        const int Bytes = 40_000;
         VhostUserFrontEndOptions usual = new();
         VhostUserFrontEnd device = c.Connect(usual);
         device.Negotiate(usual.Wanted | VhostUserProtocolFeatures.LogShmFd);
@@ -631,34 +628,12 @@ public static class VhostUserCases
 
         using DirtyLog log = DirtyLog.Create(driver.Memory.Regions.Max(r => r.GuestAddress + r.Size), mmapOffset: 0x2000);
         StartLogging(device, driver, log);
-        ulong start = driver.Arena.Allocate(Buffers * BufferBytes, alignment: 2048, RawDriver.HighRegion);
-        for (uint i = 0; i < Buffers; i++)
-        {
-            _ = driver.Rx.TryPost(RingBuffer.Writable(start + (i * BufferBytes), BufferBytes));
-        }
-
-        driver.Rx.Flush();
-        byte[] data = c.RandomBytes(Bytes);
-        host.Send(data);
-        Exchange.Same(flow.Read(Bytes), data, "host to guest while pages are logged");
-        driver.ExpectReturned(flow.Send(Op.CreditUpdate));
+        byte[] data = c.RandomBytes(DirtyPages.Bytes);
+        ulong start = DirtyPages.Fill(driver, flow, host, data);
         _ = driver.Device.StopQueue(VsockQueue.Tx);
         _ = driver.Device.StopQueue(VsockQueue.Rx);
 
-        // The memory was zero: pages that are not any more were written.
-        int written = 0;
-        for (ulong page = start / DirtyLog.PageSize; page * DirtyLog.PageSize < start + (Buffers * BufferBytes); page++)
-        {
-            ulong address = page * DirtyLog.PageSize;
-            bool dirty = driver.Memory.Slice(address, (uint)DirtyLog.PageSize).ContainsAnyExcept((byte)0);
-            written += dirty ? 1 : 0;
-            CaseContext.Require(
-                !dirty || log.IsMarked(address),
-                "dirty-page-not-logged",
-                $"a mark for the page at 0x{address:x}, in which rx buffers were filled",
-                $"none, after {written} pages that were written");
-        }
-
+        DirtyPages.RequireMarked(driver, log, start);
         bool usedRings = log.IsMarked(driver.RxSetup.Ring.DeviceArea) && log.IsMarked(driver.TxSetup.Ring.DeviceArea);
         if (driver.TxSetup.Ring.Layout == RingLayout.Packed)
         {

@@ -20,6 +20,9 @@ public sealed unsafe class DirtyLog : IDisposable
     /// <summary>The memory object behind the log, to pass to the other side.</summary>
     public SafeFileHandle File => region.File;
 
+    /// <summary>Address of the log in this process, as a kernel wants it.</summary>
+    public ulong UserAddress => region.UserAddress;
+
     /// <summary>Bytes of the log.</summary>
     public ulong Size => region.Size;
 
