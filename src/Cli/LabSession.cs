@@ -37,7 +37,9 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<string> arguments)
     {
-        RefuseWrong(arguments);
+        ParseResult parsed = Parse(arguments);
+        LabRun? run = LabRun.Of(parsed, arguments, bench.Time.GetUtcNow());
+        arguments = run?.Arguments ?? arguments;
         LabTools tools = LabTools.Find(ToolBox.OfThisMachine);
         using StopSignals signals = new();
         KernelStore store = bench.Kernels();
@@ -55,7 +57,14 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
             Limit = settings.Limit,
             ConsoleFile = settings.ConsoleFile,
         };
-        LabOutcome outcome = Boot(plan, tools, KvmProof.OfThisMachine(Path.GetDirectoryName(store.Root)!), signals.Token);
+        KvmProof proof = KvmProof.OfThisMachine(Path.GetDirectoryName(store.Root)!);
+        LabOutcome outcome = Boot(plan, tools, proof, signals.Token);
+        while (outcome.End == LabEnd.Crashed && run?.AfterCrash(outcome.Panic) is { } rest)
+        {
+            bench.Error.WriteLine($"lab: {(outcome.Panic is null ? "the machine ended" : "the kernel panicked")} in the middle of the run; it goes on in a fresh lab");
+            outcome = Boot(plan with { Command = [.. bench.Self, .. rest] }, tools, proof, signals.Token);
+        }
+
         return outcome.End switch
         {
             LabEnd.Exited => outcome.ExitCode!.Value,
@@ -116,7 +125,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
     }
 
     /// <summary>What is wrong with the arguments is said before a machine boots for it.</summary>
-    private void RefuseWrong(IReadOnlyList<string> arguments)
+    private ParseResult Parse(IReadOnlyList<string> arguments)
     {
         ParseResult parsed = Application.Create(bench).Parse(arguments);
         if (Application.Explain(parsed) is { } problem)
@@ -128,6 +137,8 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
         {
             throw new UsageException("lab: a lab runs no further lab; leave out the second 'lab'");
         }
+
+        return parsed;
     }
 
     private static Dictionary<string, string> LabVariables()
@@ -136,6 +147,9 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
             .Cast<DictionaryEntry>()
             .ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "", StringComparer.Ordinal);
         variables[LabVariable] = "1";
+
+        // What is temporary belongs to the lab: a folder of this machine might be writable through and keep it.
+        variables.Remove("TMPDIR");
 
         // Tiering by profile costs time that a short program on a translated processor never gets back; the diagnostic socket would be of no use.
         variables["DOTNET_TieredPGO"] = "0";

@@ -29,6 +29,9 @@ internal sealed record RunSettings
 
     /// <summary>Null: a new folder under <c>out/</c>.</summary>
     public string? Out { get; init; }
+
+    /// <summary>A bundle to go on with; null: a new one.</summary>
+    public string? Resume { get; init; }
 }
 
 /// <summary>One run from the first line printed to the bundle closed: the target judged, results stored as they come, a stop by signal survived.</summary>
@@ -42,7 +45,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
             ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime))
             : Expectations.None;
         RegressionRegister regressions = bench.Regressions;
-        using BundleWriter bundle = CreateBundle(target, runs, settings);
+        using BundleWriter bundle = OpenBundle(target, runs, settings);
         bench.Out.WriteLine($"seed {settings.Seed}");
         bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
 
@@ -54,6 +57,13 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         {
             try
             {
+                StoreThenShow listener = new(bundle, display, expectations, regressions, bench.Catalogue, settings.Trace);
+                foreach (CaseResult result in bundle.Cases)
+                {
+                    display.CaseFinished(result);
+                }
+
+                JudgeInterrupted(bundle, runs, settings, listener);
                 runSuite(
                     new RunRequest
                     {
@@ -63,9 +73,11 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Repeat = settings.Repeat,
                         Jobs = settings.Jobs,
                         FailFast = settings.FailFast,
+                        KernelLog = bench.KernelLog,
+                        Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
                     },
-                    new StoreThenShow(bundle, display, expectations, regressions, bench.Catalogue, settings.Trace),
+                    listener,
                     signals.Token);
                 state = bundle.Cases.Count == runs.Count * settings.Repeat ? RunState.Complete : RunState.Stopped;
             }
@@ -118,25 +130,43 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         return exitCode ?? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict));
     }
 
-    private BundleWriter CreateBundle(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    /// <summary>What the run was about when it was interrupted gets its result, and is not tried again: it would end the run again.</summary>
+    private void JudgeInterrupted(BundleWriter bundle, IReadOnlyList<CaseRun> runs, RunSettings settings, StoreThenShow listener)
+    {
+        string? panic = Bundle.TakePanic(bundle.Folder);
+        foreach ((string name, int repetition) in bundle.Interrupted)
+        {
+            listener.CaseFinished(InterruptedCase.Judge(runs.First(r => r.FullName == name), repetition, settings.Seed, bench.Register, panic));
+        }
+    }
+
+    private BundleWriter OpenBundle(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
         DateTimeOffset now = bench.Time.GetUtcNow();
-        string folder = settings.Out ?? Path.Combine("out", $"run-{now:yyyyMMdd-HHmmss}-{FileName(target.Name)}");
+        SuiteInfo suite = SuiteIdentity.Of(bench.Catalogue, bench.Register);
+        TargetInfo info = new()
+        {
+            Name = target.Name,
+            Version = target.Version,
+            Role = target.Role.ToString().ToLowerInvariant(),
+            Transport = target.Transport,
+            Digest = target.Digest,
+            Manifest = targetName,
+            Claims = target.Claims,
+        };
         try
         {
+            if (settings.Resume is { } folder)
+            {
+                BundleWriter resumed = BundleWriter.Resume(folder, suite, info, EnvironmentInfo.OfThisMachine(), bench.Register);
+                RefuseOtherSelection(resumed, runs, settings);
+                return resumed;
+            }
+
             return BundleWriter.Create(
-                folder,
-                SuiteIdentity.Of(bench.Catalogue, bench.Register),
-                new TargetInfo
-                {
-                    Name = target.Name,
-                    Version = target.Version,
-                    Role = target.Role.ToString().ToLowerInvariant(),
-                    Transport = target.Transport,
-                    Digest = target.Digest,
-                    Manifest = targetName,
-                    Claims = target.Claims,
-                },
+                settings.Out ?? DefaultFolder(now, target.Name),
+                suite,
+                info,
                 EnvironmentInfo.OfThisMachine(),
                 new RunInfo
                 {
@@ -151,9 +181,30 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         }
         catch (BundleException e)
         {
-            throw new UsageException($"--out: {e.Message}");
+            throw new UsageException($"{(settings.Resume is null ? "--out" : "--resume")}: {e.Message}");
         }
     }
+
+    /// <summary>Results of another selection would be counted among those of this one.</summary>
+    private void RefuseOtherSelection(BundleWriter resumed, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        HashSet<string> names = [.. runs.Select(r => r.FullName)];
+        bool same = resumed.Run.Profile == profile
+            && resumed.Run.Shard == shard?.ToString()
+            && resumed.Run.Selected == runs.Count * settings.Repeat
+            && resumed.Cases.Select(c => (c.FullName, c.Repetition)).Concat(resumed.Interrupted).All(c => names.Contains(c.FullName) && c.Repetition <= settings.Repeat);
+        if (!same)
+        {
+            int selected = resumed.Run.Selected;
+            resumed.Dispose();
+            throw new UsageException(
+                $"--resume {settings.Resume}: that run has {selected} cases and this selection {runs.Count * settings.Repeat}, or others; "
+                + "give the options with which it was begun");
+        }
+    }
+
+    /// <summary>Where a bundle goes when nobody says where.</summary>
+    public static string DefaultFolder(DateTimeOffset now, string target) => Path.Combine("out", $"run-{now:yyyyMMdd-HHmmss}-{FileName(target)}");
 
     private static string FileName(string text) => string.Concat(text.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_' ? c : '-'));
 
@@ -164,7 +215,11 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     {
         public void TargetProbed(TargetFacts facts) => bundle.TargetProbed(facts);
 
-        public void CaseStarted(CaseRun run) => display.CaseStarted(run);
+        public void CaseStarted(CaseRun run, int repetition)
+        {
+            bundle.CaseStarted(run, repetition);
+            display.CaseStarted(run);
+        }
 
         public void CaseFinished(CaseResult result)
         {

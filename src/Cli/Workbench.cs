@@ -36,6 +36,9 @@ internal sealed record Workbench
     /// <summary>The command that starts this program again.</summary>
     public IReadOnlyList<string> Self { get; init; } = [DotNet.Host, Path.Combine(AppContext.BaseDirectory, "vsockspec.dll")];
 
+    /// <summary>Opens the log of the kernel that this runs on; null where that is not the kernel that is judged.</summary>
+    public Func<IKernelLog>? KernelLog { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public Catalogue Catalogue
@@ -54,6 +57,7 @@ internal sealed record Workbench
         Out = Console.Out,
         Error = Console.Error,
         IsTerminal = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"),
+        KernelLog = Environment.GetEnvironmentVariable(LabSession.LabVariable) == "1" ? Vsockspec.Guests.KernelLog.Open : null,
         UseColour = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),
     };
 

@@ -68,7 +68,7 @@ public sealed class CatalogueFixture
         {
         }
 
-        public void CaseStarted(CaseRun run)
+        public void CaseStarted(CaseRun run, int repetition)
         {
         }
 

@@ -19,6 +19,9 @@ internal sealed class Terminal : IDisposable
     /// <summary>The cache of kernels; by default an empty one on a machine without apt.</summary>
     public KernelStore? Kernels { get; init; }
 
+    /// <summary>Called when a case has begun.</summary>
+    public Action<CaseRun> During { get; init; } = _ => { };
+
     public string Out { get; private set; } = "";
 
     public string Error { get; private set; } = "";
@@ -61,11 +64,12 @@ internal sealed class Terminal : IDisposable
         listener.TargetProbed(new TargetFacts(VirtioFeatures.Stream | VirtioFeatures.Version1, 0, null));
         for (int repetition = 1; repetition <= request.Repeat; repetition++)
         {
-            foreach (CaseRun run in request.Runs)
+            foreach (CaseRun run in request.Runs.Where(r => !request.Done.Contains((r.FullName, repetition))))
             {
                 cancellation.ThrowIfCancellationRequested();
                 Before(run);
-                listener.CaseStarted(run);
+                listener.CaseStarted(run, repetition);
+                During(run);
                 Verdict verdict = Judge(run);
                 string? trace = null;
                 if (request.TraceFolder is { } folder)

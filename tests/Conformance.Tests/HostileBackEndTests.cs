@@ -61,7 +61,7 @@ public sealed class HostileBackEndTests
         {
         }
 
-        public void CaseStarted(CaseRun run)
+        public void CaseStarted(CaseRun run, int repetition)
         {
         }
 

@@ -72,7 +72,7 @@ public sealed class VhostKernelCasesTests
         {
         }
 
-        public void CaseStarted(CaseRun run)
+        public void CaseStarted(CaseRun run, int repetition)
         {
         }
 

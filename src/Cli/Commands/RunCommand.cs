@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Vsockspec.Cases;
+using Vsockspec.Results;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli.Commands;
@@ -51,6 +52,11 @@ internal static class RunCommand
             },
         };
         Option<string?> output = CommonOptions.Out("Folder of the bundle. [default: a new one under out/]");
+        Option<string?> resume = new("--resume")
+        {
+            Description = "Go on with the bundle of a run that was interrupted; give the other options as they were.",
+            HelpName = "DIR",
+        };
         Option<bool> failFast = new("--fail-fast") { Description = "Stop at the first failure." };
         Option<bool> quick = new("--quick") { Description = "Leave out cases that take seconds by their nature." };
         Option<string> trace = new("--trace")
@@ -65,14 +71,22 @@ internal static class RunCommand
 
         Command command = new("run", "Judge a target and write a bundle.")
         {
-            target, profile, cases, seed, repeat, jobs, shard, output, failFast, quick, trace, shuffle, suites,
+            target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, suites,
         };
         command.SetAction(parsed =>
         {
             Workbench here = bench.WithSuites(parsed.GetValue(suites));
             string targetName = parsed.GetRequiredValue(target);
             TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
-            ulong chosen = parsed.GetValue(seed) ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
+            string? begun = parsed.GetValue(resume);
+            ulong chosen = begun is null
+                ? parsed.GetValue(seed) ?? BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))
+                : SeedOf(begun, parsed.GetValue(seed), here);
+            if (begun is not null && parsed.GetValue(output) is not null)
+            {
+                throw new UsageException("--resume goes on in the folder that it names; leave out --out");
+            }
+
             Selection selection = new()
             {
                 Profile = Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
@@ -90,10 +104,19 @@ internal static class RunCommand
                 FailFast = parsed.GetValue(failFast),
                 Trace = Enum.Parse<TracePolicy>(parsed.GetRequiredValue(trace), ignoreCase: true),
                 Out = parsed.GetValue(output),
+                Resume = begun,
             };
             RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, selection.Profile.Name, selection.Shard);
             return session.Execute(selection.From(here.Catalogue), settings);
         });
         return command;
+    }
+
+    private static ulong SeedOf(string bundle, ulong? given, Workbench bench)
+    {
+        ulong seed = Bundle.Open(bundle, bench.Register).Run.Seed;
+        return given is null || given == seed
+            ? seed
+            : throw new UsageException($"--seed {given}: the run in {bundle} has the seed {seed}; leave out --seed");
     }
 }

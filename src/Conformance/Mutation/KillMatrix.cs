@@ -121,7 +121,7 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
         {
         }
 
-        public void CaseStarted(CaseRun run)
+        public void CaseStarted(CaseRun run, int repetition)
         {
         }
 

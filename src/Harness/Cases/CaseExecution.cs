@@ -11,10 +11,12 @@ using Vsockspec.Wire;
 namespace Vsockspec.Cases;
 
 /// <summary>Runs one case and turns what happened into a verdict.</summary>
-internal sealed class CaseExecution(RunRequest request, RequirementRegister register)
+internal sealed class CaseExecution(RunRequest request, RequirementRegister register) : IDisposable
 {
     // Every wait of a case has a deadline of its own; this only catches a case that has a loop of its own.
     private static readonly TimeSpan CaseLimit = TimeSpan.FromSeconds(180);
+
+    private readonly KernelWitness? kernel = request.KernelLog is { } open ? new KernelWitness(open()) : null;
 
     /// <summary>The result of a case that cannot be asked because a feature it needs is not offered; null when it can.</summary>
     public CaseResult? Skips(CaseRun run, int repetition, TargetFacts facts)
@@ -48,6 +50,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, TargetFacts facts)
     {
         CaseResult result = Begin(run, repetition);
+        kernel?.CaseBegins();
         CaseEvidence evidence = new();
         CaseResult judged = result;
         Thread thread = new(() => judged = Judge(run, instance, facts, result, evidence)) { IsBackground = true, Name = run.FullName };
@@ -65,10 +68,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
 
         judged = judged with { DurationMs = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 3) };
-        return SaveTrace(WithFindings(judged, evidence), evidence);
+        judged = WithFindings(judged, evidence);
+        return SaveTrace(kernel?.Judge(judged) ?? judged, evidence);
     }
 
-    private CaseResult Begin(CaseRun run, int repetition) => new()
+    public void Dispose() => kernel?.Dispose();
+
+    private CaseResult Begin(CaseRun run, int repetition) => Begin(run, repetition, request.Seed, register);
+
+    /// <summary>A result of which everything is known but what happened.</summary>
+    public static CaseResult Begin(CaseRun run, int repetition, ulong runSeed, RequirementRegister register) => new()
     {
         Id = run.Case.Id,
         Title = run.Case.Title,
@@ -77,12 +86,12 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         Level = register.LevelOf(run.Case.Requirements[0]),
         Variant = run.VariantName,
         Repetition = repetition,
-        Seed = SeedOf(run, repetition),
+        Seed = SeedOf(run, repetition, runSeed),
         Verdict = Verdict.Pass,
     };
 
-    private ulong SeedOf(CaseRun run, int repetition) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Seed}/{run.FullName}#{repetition}")));
+    private static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{runSeed}/{run.FullName}#{repetition}")));
 
     private CaseResult Judge(CaseRun run, ITargetInstance instance, TargetFacts facts, CaseResult result, CaseEvidence evidence)
     {

@@ -1,3 +1,4 @@
+using Vsockspec.Guests;
 using Vsockspec.Targets;
 using Vsockspec.Wire;
 
@@ -14,6 +15,9 @@ public sealed record RunRequest
 
     public int Repeat { get; init; } = 1;
 
+    /// <summary>Full names and repetitions that have a result already and are left out.</summary>
+    public IReadOnlySet<(string FullName, int Repetition)> Done { get; init; } = new HashSet<(string, int)>();
+
     /// <summary>Workers, each with a target instance of its own.</summary>
     public int Jobs { get; init; } = 1;
 
@@ -21,6 +25,9 @@ public sealed record RunRequest
 
     /// <summary>Where traces go: a folder that exists; null: none are kept.</summary>
     public string? TraceFolder { get; init; }
+
+    /// <summary>Opens the log of the kernel that is judged, one for each worker; null: it is not looked at.</summary>
+    public Func<IKernelLog>? KernelLog { get; init; }
 
     /// <summary>How long a case waits for one answer before it calls it missing.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
@@ -37,7 +44,8 @@ public interface IRunListener
 {
     void TargetProbed(TargetFacts facts);
 
-    void CaseStarted(CaseRun run);
+    /// <summary>Must have noted the start when it returns: the case may end this process, or the machine.</summary>
+    void CaseStarted(CaseRun run, int repetition);
 
     /// <summary>Must have stored the result when it returns: the next case starts afterwards.</summary>
     void CaseFinished(CaseResult result);

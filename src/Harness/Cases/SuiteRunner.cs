@@ -40,7 +40,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             for (int repetition = 1; repetition <= request.Repeat; repetition++)
             {
-                foreach (CaseRun run in byIsolation[isolation])
+                foreach (CaseRun run in byIsolation[isolation].Where(r => !request.Done.Contains((r.FullName, repetition))))
                 {
                     yield return (run, repetition);
                 }
@@ -157,6 +157,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             instance?.Dispose();
             folder?.Dispose();
+            execution.Dispose();
         }
 
         private static string Postmortem(ITargetInstance target)
@@ -170,7 +171,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             lock (listener)
             {
-                listener.CaseStarted(run);
+                listener.CaseStarted(run, repetition);
             }
 
             CaseResult result = execution.Skips(run, repetition, facts) ?? RunOnTarget(run, repetition, facts, cancellation);

@@ -1,5 +1,7 @@
+using System.Text;
 using System.Text.Json;
 using Vsockspec.Cases;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Results;
 
@@ -11,9 +13,15 @@ public static class Bundle
 {
     public const string ResultsFile = "results.json";
     public const string CasesFile = "cases.jsonl";
+
+    /// <summary>Which cases were begun; there only while a run is under way, and when it was killed.</summary>
+    public const string StartedFile = "started.jsonl";
     public const string JUnitFile = "junit.xml";
     public const string SummaryFile = "summary.md";
+    /// <summary>The last words of the kernel under test, which the lab leaves for the run that goes on; see docs/lab.md.</summary>
+    private const string PanicFile = "panic.txt";
     public const string TracesFolder = "traces";
+    private const long MaxPanicBytes = 64 << 10;
 
     /// <summary>
     /// Reads a bundle. That of a run that was killed is completed from its list of cases; its <see cref="RunInfo.State"/> stays
@@ -24,10 +32,6 @@ public static class Bundle
     {
         string results = Path.Combine(folder, ResultsFile);
         RunReport document = ReadDocument(results);
-        if (document.Schema != RunReport.SchemaId)
-        {
-            throw new BundleException($"{results}: has the schema '{document.Schema}'; this version reads {RunReport.SchemaId}");
-        }
 
         IReadOnlyList<CaseResult> cases = document.Run.State == RunState.Complete
             ? WithFindings(document)
@@ -49,6 +53,35 @@ public static class Bundle
         WriteFile(Path.Combine(folder, ResultsFile), BundleJson.Document(report));
         WriteFile(Path.Combine(folder, JUnitFile), JUnit.Render(report));
         WriteFile(Path.Combine(folder, SummaryFile), MarkdownSummary.Render(report));
+    }
+
+    /// <summary>Leaves the last words of a kernel that panicked for whoever goes on with the run.</summary>
+    /// <exception cref="BundleException">They cannot be written.</exception>
+    public static void LeavePanic(string folder, string text) => WriteFile(Path.Combine(folder, PanicFile), Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Those words, at most 64 KiB, fit to be shown; null when none were left. They are gone afterwards.</summary>
+    /// <exception cref="BundleException">They cannot be read.</exception>
+    public static string? TakePanic(string folder)
+    {
+        string file = Path.Combine(folder, PanicFile);
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        byte[] text = Guarded(file, () =>
+        {
+            using FileStream stream = File.OpenRead(file);
+            byte[] start = new byte[(int)Math.Min(stream.Length, MaxPanicBytes)];
+            stream.ReadExactly(start);
+            return start;
+        });
+        Guarded(file, () =>
+        {
+            File.Delete(file);
+            return 0;
+        });
+        return Printable.Clean(Encoding.UTF8.GetString(text));
     }
 
     /// <summary>Every result of a run so far; a last line that was cut off is left out.</summary>
@@ -76,6 +109,29 @@ public static class Bundle
         }
 
         return cases;
+    }
+
+    /// <summary>A file of lines, made if need be, ready to append; a last line that was cut off is gone.</summary>
+    internal static FileStream OpenAtWholeLine(string file)
+    {
+        FileStream lines = new(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        byte[] last = new byte[1];
+        long end = lines.Length;
+        while (end > 0)
+        {
+            lines.Position = end - 1;
+            lines.ReadExactly(last);
+            if (last[0] == (byte)'\n')
+            {
+                break;
+            }
+
+            end--;
+        }
+
+        lines.SetLength(end);
+        lines.Position = end;
+        return lines;
     }
 
     internal static T Guarded<T>(string path, Func<T> action)
@@ -112,7 +168,7 @@ public static class Bundle
         return 0;
     });
 
-    private static RunReport ReadDocument(string file)
+    internal static RunReport ReadDocument(string file)
     {
         if (!File.Exists(file))
         {
@@ -122,7 +178,10 @@ public static class Bundle
         byte[] json = Guarded(file, () => File.ReadAllBytes(file));
         try
         {
-            return BundleJson.ParseDocument(json);
+            RunReport document = BundleJson.ParseDocument(json);
+            return document.Schema == RunReport.SchemaId
+                ? document
+                : throw new BundleException($"{file}: has the schema '{document.Schema}'; this version reads {RunReport.SchemaId}");
         }
         catch (JsonException e)
         {

@@ -15,15 +15,19 @@ public sealed class BundleWriter : IRunListener, IDisposable
     private readonly EnvironmentInfo _environment;
     private readonly List<CaseResult> _cases = [];
     private readonly FileStream _lines;
+    private readonly RunJournal _journal;
+    private readonly TimeSpan _before;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private TargetInfo _target;
     private RunInfo _run;
 
     private BundleWriter(
-        string folder, FileStream lines, SuiteInfo suite, TargetInfo target, EnvironmentInfo environment, RunInfo run, RequirementRegister register)
+        string folder, FileStream lines, RunJournal journal, SuiteInfo suite, TargetInfo target, EnvironmentInfo environment, RunInfo run, RequirementRegister register, TimeSpan before = default)
     {
+        _before = before;
         Folder = folder;
         _lines = lines;
+        _journal = journal;
         _suite = suite;
         _target = target;
         _environment = environment;
@@ -37,6 +41,11 @@ public sealed class BundleWriter : IRunListener, IDisposable
     public string TraceFolder => Path.Combine(Folder, Bundle.TracesFolder);
 
     public IReadOnlyList<CaseResult> Cases => _cases;
+
+    public RunInfo Run => _run;
+
+    /// <summary>Of a run that goes on: what it was about when it was interrupted.</summary>
+    public IReadOnlyList<(string FullName, int Repetition)> Interrupted { get; private init; } = [];
 
     /// <summary>Makes the folder and writes the document of a run that has begun.</summary>
     /// <exception cref="BundleException">The folder cannot be written, or has a bundle already.</exception>
@@ -54,7 +63,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
             Directory.CreateDirectory(Path.Combine(path, Bundle.TracesFolder));
             return new FileStream(Path.Combine(path, Bundle.CasesFile), FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0);
         });
-        BundleWriter writer = new(path, lines, suite, target, environment, run, register);
+        BundleWriter writer = new(path, lines, RunJournal.Create(path), suite, target, environment, run, register);
         try
         {
             writer.WriteDocument();
@@ -65,6 +74,45 @@ public sealed class BundleWriter : IRunListener, IDisposable
             throw;
         }
 
+        return writer;
+    }
+
+    /// <summary>Goes on with the bundle of a run that did not come to its end.</summary>
+    /// <exception cref="BundleException">Not a bundle, a complete one, one of another suite or target, or it cannot be written.</exception>
+    public static BundleWriter Resume(string folder, SuiteInfo suite, TargetInfo target, EnvironmentInfo environment, RequirementRegister register)
+    {
+        string path = Path.GetFullPath(folder);
+        RunReport document = Bundle.ReadDocument(Path.Combine(path, Bundle.ResultsFile));
+        if (document.Run.State == RunState.Complete)
+        {
+            throw new BundleException($"{path}: the run is complete; there is nothing to go on with");
+        }
+
+        if (document.Suite != suite || document.Target.Name != target.Name || document.Target.Version != target.Version || document.Target.Digest != target.Digest)
+        {
+            throw new BundleException($"{path}: the run was begun with another suite or target; give the same program and --target, or begin a new run");
+        }
+
+        string file = Path.Combine(path, Bundle.CasesFile);
+        IReadOnlyList<CaseResult> cases = Bundle.ReadCases(file);
+        HashSet<(string, int)> finished = [.. cases.Select(c => (c.FullName, c.Repetition))];
+        (string, int)[] interrupted = [.. RunJournal.Read(path).Where(s => !finished.Contains(s)).Distinct()];
+        FileStream lines = Bundle.Guarded(file, () => Bundle.OpenAtWholeLine(file));
+        TimeSpan elapsed = File.GetLastWriteTimeUtc(file) - document.Run.StartedAt.UtcDateTime;
+        BundleWriter writer = new(
+            path,
+            lines,
+            RunJournal.Open(path),
+            suite,
+            document.Target,
+            environment,
+            document.Run with { State = RunState.Running, Error = null },
+            register,
+            elapsed > TimeSpan.Zero ? elapsed : TimeSpan.Zero)
+        {
+            Interrupted = interrupted,
+        };
+        writer._cases.AddRange(cases);
         return writer;
     }
 
@@ -79,10 +127,8 @@ public sealed class BundleWriter : IRunListener, IDisposable
         WriteDocument();
     }
 
-    public void CaseStarted(CaseRun run)
-    {
-        // Only results are kept; who watches the run hears of starts.
-    }
+    /// <exception cref="BundleException">The disk is full.</exception>
+    public void CaseStarted(CaseRun run, int repetition) => _journal.Started(run.FullName, repetition);
 
     /// <exception cref="BundleException">The disk is full: the run has to stop, what was written before stays readable.</exception>
     public void CaseFinished(CaseResult result)
@@ -100,7 +146,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
     /// <exception cref="BundleException">They cannot be written; the results stay readable in <c>cases.jsonl</c>.</exception>
     public RunReport Close(RunState state, string? error = null)
     {
-        _run = _run with { State = state, Error = error, DurationMs = Math.Round(_clock.Elapsed.TotalMilliseconds, 1) };
+        _run = _run with { State = state, Error = error, DurationMs = Math.Round((_before + _clock.Elapsed).TotalMilliseconds, 1) };
         Bundle.Guarded(_lines.Name, () =>
         {
             _lines.Flush(flushToDisk: true);
@@ -108,10 +154,15 @@ public sealed class BundleWriter : IRunListener, IDisposable
         });
         RunReport report = Build();
         Bundle.Write(Folder, report);
+        _journal.Remove();
         return report;
     }
 
-    public void Dispose() => _lines.Dispose();
+    public void Dispose()
+    {
+        _lines.Dispose();
+        _journal.Dispose();
+    }
 
     private RunReport Build() => ReportBuilder.Build(_suite, _target, _environment, _run, [.. _cases], _register);
 

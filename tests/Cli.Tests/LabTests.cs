@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+using NUnit.Framework;
+using Vsockspec.Cases;
+using Vsockspec.Guests;
+using Vsockspec.Results;
+
+namespace Vsockspec.Cli.Tests;
+
+/// <summary>Real labs, booted by a real vsockspec. Where a tool is missing: an error in CI, a skip with the reason elsewhere.</summary>
+[NonParallelizable]
+public sealed class LabTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+
+    [OneTimeSetUp]
+    public void RequireTools()
+    {
+        string[] missing = [.. LabTools.Look(ToolBox.OfThisMachine).Where(t => t.Path is null).Select(t => $"{t.Name} (package {t.Package})")];
+        if (missing.Length > 0)
+        {
+            string text = $"the lab cannot boot without {string.Join(", ", missing)}; run ci/setup.sh";
+            if (Environment.GetEnvironmentVariable("CI") == "true")
+            {
+                Assert.Fail(text);
+            }
+
+            Assert.Ignore(text);
+        }
+    }
+
+    [Test]
+    public void Lab_Doctor_FindsVhostVsockAndLeavesNothing()
+    {
+        using Terminal place = new();
+        (int exitCode, string output, string errors) = RunProgram(place, "lab", "--kernel", "debian:6.12", "--", "doctor", "--json");
+
+        Assert.That(exitCode, Is.Zero, errors);
+        using JsonDocument findings = JsonDocument.Parse(output);
+        JsonElement device = findings.RootElement.EnumerateArray().Single(f => f.GetProperty("name").GetString() == "/dev/vhost-vsock");
+        Assert.That(device.GetProperty("state").GetString(), Is.EqualTo("opens"));
+        Assert.That(errors, Does.Match(@"lab: 6\.12\.\S+, 2 processors by (TCG|KVM)"));
+        Assert.That(Directory.EnumerateFileSystemEntries(place.PathOf("tmp")), Is.Empty);
+    }
+
+    [Test]
+    public void Lab_KernelPanicsInTheMiddleOfACase_FailsItAndGoesOn()
+    {
+        using Terminal place = new();
+
+        // The reference device; its second start, the one for the first case that wants a process of its own, takes the kernel along.
+        string dll = Path.Combine(AppContext.BaseDirectory, "Vsockspec.Reference.dll");
+        string counter = place.PathOf("starts");
+        string manifest = place.Write(
+            "panic.yaml",
+            $$"""
+            name: panic
+            role: device
+            transport: vhost-user
+            launch:
+              command:
+                - /bin/sh
+                - -c
+                - 'echo x >> {{counter}}; if [ "$(wc -l < {{counter}})" = 2 ]; then sync; echo c > /proc/sysrq-trigger; fi; exec "$@"'
+                - sh
+                - "{dotnet}"
+                - exec
+                - "{{dll}}"
+                - --socket
+                - "{socket}"
+                - --uds
+                - "{uds}"
+                - --cid
+                - "{cid}"
+              readyTimeoutMs: 60000
+            """);
+        (int exitCode, _, string errors) = RunProgram(place, "lab", "--", "run", "--target", manifest, "--case", "VSC-0101[split]", "--case", "VSC-0314", "--out", "b");
+
+        Assert.That(exitCode, Is.EqualTo(1), errors);
+        Assert.That(errors, Does.Contain("lab: the kernel panicked in the middle of the run; it goes on in a fresh lab"));
+        RunReport report = Bundle.Open(place.PathOf("b"), RequirementRegister.Load());
+        CaseResult victim = report.Cases.Single(c => c.FailureCode == "kernel-panic");
+        Assert.That(report.Run.State, Is.EqualTo(RunState.Complete));
+        Assert.That(report.Cases, Has.Count.EqualTo(3));
+        Assert.That(report.Cases.Count(c => c.Verdict == Verdict.Pass), Is.EqualTo(2));
+        Assert.That(victim.Log, Does.Contain("sysrq: Trigger a crash").And.Contain("Kernel panic - not syncing: sysrq triggered crash"));
+    }
+
+    private static (int ExitCode, string Output, string Errors) RunProgram(Terminal place, params string[] arguments)
+    {
+        ProcessStartInfo info = new(Vsockspec.Targets.DotNet.Host, [Path.Combine(AppContext.BaseDirectory, "vsockspec.dll"), .. arguments])
+        {
+            WorkingDirectory = place.Folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        info.Environment["TMPDIR"] = Directory.CreateDirectory(place.PathOf("tmp")).FullName;
+        info.Environment["DOTNET_EnableDiagnostics"] = "0";
+        using Process process = Process.Start(info)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        Assert.That(process.WaitForExit(Limit), $"still runs after {Limit}");
+        return (process.ExitCode, output.GetAwaiter().GetResult(), errors.GetAwaiter().GetResult());
+    }
+}
