@@ -352,6 +352,52 @@ public static class VhostKernelCases
         c.Stop();
     }
 
+    [Case("VSC-1320", "VS-X-20", Title = "The buffer that a host application gives its socket is what the guest is told as buf_alloc, on both sides of a connect")]
+    public static void HostSocket_BufferSize_IsTold(CaseContext c)
+    {
+        VsockHostPeer peer = (VsockHostPeer)c.Host;
+        foreach (uint size in (ReadOnlySpan<uint>)[8 * 1024, 1 << 20])
+        {
+            peer.BufferSize = size;
+            (Flow opened, _) = c.Open();
+            CaseContext.Require(opened.PeerBufAlloc == size, "wrong-buf-alloc", $"buf_alloc {size} in RESPONSE, as SO_VM_SOCKETS_BUFFER_SIZE was set", $"{opened.PeerBufAlloc}");
+            (Flow accepted, _) = c.OpenFromHost();
+            CaseContext.Require(accepted.PeerBufAlloc == size, "wrong-buf-alloc", $"buf_alloc {size} in REQUEST, as SO_VM_SOCKETS_BUFFER_SIZE was set", $"{accepted.PeerBufAlloc}");
+        }
+
+        peer.BufferSize = null;
+    }
+
+    [Case(
+        "VSC-1321",
+        "VS-X-23",
+        Title = "An application that waits for a whole buffer of data (SO_RCVLOWAT) is served: the guest is told of what was read",
+        Regressions = ["KB-A4", "KB-A5"])]
+    public static void HostWaits_ForAWholeBuffer_CreditIsTold(CaseContext c)
+    {
+        // As many as the packets hold that fill the window: a packet of which a part was read need not count yet.
+        const int Read = 32 * 1024;
+        (Flow flow, HostConnection host) = c.Open();
+        byte[] sent = Exchange.FillWindow(c, flow);
+        Exchange.Same(host.ReceiveExactly(Read), sent.AsSpan(0, Read), "guest to host");
+        host.SetReceiveLowWater((int)flow.PeerBufAlloc);
+        bool told = c.Eventually(() => host.IsReadable || flow.PeerFree >= Read);
+
+        // The specification does not say when a receiver has to tell of credit, so that both ends sleep for ever breaks none of its rules.
+        c.Discourage(
+            !told,
+            "no-credit",
+            $"credit for the {Read} bytes that were read, as the application waits for {flow.PeerBufAlloc}",
+            $"credit for {flow.PeerFree}; both ends sleep");
+        if (!told)
+        {
+            return;
+        }
+
+        flow.Send(Op.Rw, c.RandomBytes((int)Math.Min(flow.PeerFree, Read)));
+        CaseContext.Require(c.Eventually(() => host.IsReadable), "reader-not-woken", $"the application is woken once {flow.PeerBufAlloc} bytes are there", "it sleeps");
+    }
+
     /// <summary>As a VMM begins a migration: while the rings run.</summary>
     private static DirtyLog StartLogging(CaseContext c, out Flow flow, out HostConnection host)
     {

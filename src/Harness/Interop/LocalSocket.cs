@@ -182,6 +182,22 @@ public sealed class LocalSocket : IDisposable
         SetVsockOption(VsockBufferSize, bytes);
     }
 
+    /// <summary>Sets SO_RCVLOWAT: the socket does not count as readable with fewer bytes.</summary>
+    public unsafe void SetReceiveLowWater(int bytes)
+    {
+        if (LibC.setsockopt(Fd, LibC.SOL_SOCKET, LibC.SO_RCVLOWAT, &bytes, sizeof(int)) != 0)
+        {
+            throw ErrnoException.Last("setsockopt(SO_RCVLOWAT)");
+        }
+    }
+
+    /// <summary>True when poll(2) says so.</summary>
+    public bool IsReadable()
+    {
+        Span<PollEntry> entry = [new PollEntry(Fd, PollEvents.Readable)];
+        return Poll.Wait(entry, 0) > 0;
+    }
+
     /// <summary>Sets how long a vsock connect may take; the kernel's own default is two seconds.</summary>
     public unsafe void SetVsockConnectTimeout(TimeSpan time)
     {

@@ -224,6 +224,12 @@ public sealed class HostConnection : IPumped, IDisposable
         }
     }
 
+    /// <summary>SO_RCVLOWAT: the application is not woken for fewer bytes.</summary>
+    public void SetReceiveLowWater(int bytes) => socket.SetReceiveLowWater(bytes);
+
+    /// <summary>True when poll(2) would wake the application.</summary>
+    public bool IsReadable => socket.IsReadable();
+
     /// <summary>shutdown(2), once all data is taken.</summary>
     public void Shutdown(SocketShutdown how)
     {
