@@ -8,18 +8,20 @@ namespace Vsockspec.Cli;
 /// <summary>How the lab is to be.</summary>
 internal sealed record LabSettings
 {
-    public required string Kernel { get; init; }
+    public const string DefaultKernel = "debian:6.12";
 
-    public required int MemoryMiB { get; init; }
+    public string Kernel { get; init; } = DefaultKernel;
 
-    public required int Cpus { get; init; }
+    public int MemoryMiB { get; init; } = 2048;
+
+    public int Cpus { get; init; } = 2;
 
     /// <summary><c>auto</c>, <c>tcg</c> or <c>kvm</c>.</summary>
-    public required string Accelerator { get; init; }
+    public string Accelerator { get; init; } = "auto";
 
-    public required TimeSpan Limit { get; init; }
+    public TimeSpan Limit { get; init; } = TimeSpan.FromHours(1);
 
-    public required TimeSpan BootLimit { get; init; }
+    public TimeSpan BootLimit { get; init; } = TimeSpan.FromSeconds(120);
 
     /// <summary>Absolute path; null: the console is not kept.</summary>
     public string? ConsoleFile { get; init; }

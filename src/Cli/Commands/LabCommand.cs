@@ -7,23 +7,22 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec lab -- ARGS</c>: runs <c>vsockspec ARGS</c> in a virtual machine whose kernel has vhost-vsock and KVM.</summary>
 internal static class LabCommand
 {
-    private const string DefaultKernel = "debian:6.12";
-
     public static Command Create(Workbench bench)
     {
+        LabSettings defaults = new();
         Option<string> kernel = new("--kernel")
         {
             Description = "debian:6.1, debian:6.12, debian:RELEASE or the path of a bzImage.",
             HelpName = "K",
-            DefaultValueFactory = _ => DefaultKernel,
+            DefaultValueFactory = _ => defaults.Kernel,
         };
-        Option<int> memory = CommonOptions.Number("--memory", "Memory of the machine in MiB.", 2048, LabPlan.MinMemoryMiB, LabPlan.MaxMemoryMiB);
-        Option<int> cpus = CommonOptions.Number("--cpus", "Processors of the machine.", 2, 1, 64);
+        Option<int> memory = CommonOptions.Number("--memory", "Memory of the machine in MiB.", defaults.MemoryMiB, LabPlan.MinMemoryMiB, LabPlan.MaxMemoryMiB);
+        Option<int> cpus = CommonOptions.Number("--cpus", "Processors of the machine.", defaults.Cpus, 1, 64);
         Option<string> accelerator = new("--accel")
         {
             Description = "Who runs the machine's processors; auto: KVM if it can boot this kernel here, otherwise tcg.",
             HelpName = "auto|tcg|kvm",
-            DefaultValueFactory = _ => "auto",
+            DefaultValueFactory = _ => defaults.Accelerator,
         };
         accelerator.AcceptOnlyFromAmong("auto", "tcg", "kvm");
         Option<TimeSpan?> timeout = Duration("--timeout", "The whole lab may take so long: 90s, 20m, 2h. [default: 1h]");
@@ -42,8 +41,8 @@ internal static class LabCommand
                 MemoryMiB = parsed.GetValue(memory),
                 Cpus = parsed.GetValue(cpus),
                 Accelerator = parsed.GetRequiredValue(accelerator),
-                Limit = parsed.GetValue(timeout) ?? TimeSpan.FromHours(1),
-                BootLimit = parsed.GetValue(bootTimeout) ?? TimeSpan.FromSeconds(120),
+                Limit = parsed.GetValue(timeout) ?? defaults.Limit,
+                BootLimit = parsed.GetValue(bootTimeout) ?? defaults.BootLimit,
                 ConsoleFile = parsed.GetValue(console) is { } file ? Path.GetFullPath(file) : null,
             };
             return new LabSession(bench, settings).Execute(parsed.GetRequiredValue(arguments));

@@ -9,6 +9,8 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec run</c>: judges a target.</summary>
 internal static class RunCommand
 {
+    private const string LabOption = "--lab";
+
     public static Command Create(Workbench bench, RunSuite runSuite)
     {
         Option<string> target = new("--target")
@@ -67,14 +69,26 @@ internal static class RunCommand
         };
         trace.AcceptOnlyFromAmong("all", "failed", "none");
         Option<bool> shuffle = new("--shuffle") { Description = "Run in an order that follows from the seed." };
+        Option<string?> lab = new(LabOption)
+        {
+            Description = "Do all of it in the lab, on this kernel: short for 'vsockspec lab --kernel K -- run ...'. [default kernel: debian:6.12]",
+            HelpName = "K",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string?> suites = CommonOptions.Suites();
 
         Command command = new("run", "Judge a target and write a bundle.")
         {
-            target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, suites,
+            target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
         };
         command.SetAction(parsed =>
         {
+            if (parsed.GetResult(lab) is not null)
+            {
+                string kernel = parsed.GetValue(lab) ?? LabSettings.DefaultKernel;
+                return new LabSession(bench, new LabSettings { Kernel = kernel }).Execute(WithoutLab(parsed));
+            }
+
             Workbench here = bench.WithSuites(parsed.GetValue(suites));
             string targetName = parsed.GetRequiredValue(target);
             TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
@@ -110,6 +124,16 @@ internal static class RunCommand
             return session.Execute(selection.From(here.Catalogue), settings);
         });
         return command;
+    }
+
+    /// <summary>The arguments as they were given, without the option that sends them to the lab.</summary>
+    private static List<string> WithoutLab(ParseResult parsed)
+    {
+        List<string> words = [.. parsed.Tokens.Select(token => token.Value)];
+        int at = words.IndexOf(LabOption);
+        bool hasKernel = parsed.Tokens.Count > at + 1 && parsed.Tokens[at + 1].Type == System.CommandLine.Parsing.TokenType.Argument;
+        words.RemoveRange(at, hasKernel ? 2 : 1);
+        return words;
     }
 
     private static ulong SeedOf(string bundle, ulong? given, Workbench bench)

@@ -23,7 +23,7 @@ public sealed class VsockPermit
         ? new VsockPermit()
         : throw new VsockRefusedException(
             $"AF_VSOCK sockets are not used on this machine: {deviceNode} does not exist, so its vsock family is not ours to use; "
-            + "run in the lab: vsockspec lab -- run --target linux-vhost-vsock");
+            + "run in the lab: vsockspec run --target linux-vhost-vsock --lab");
 }
 
 /// <summary>AF_VSOCK was asked for where it must not be used; the message says why.</summary>

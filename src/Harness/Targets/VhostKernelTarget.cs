@@ -8,7 +8,7 @@ namespace Vsockspec.Targets;
 /// <summary>The vhost-vsock device of the running kernel. Each instance is a guest CID; each session opens the device anew.</summary>
 public sealed class VhostKernelTarget : ITarget
 {
-    private const string InTheLab = "vsockspec lab -- run --target linux-vhost-vsock";
+    private const string InTheLab = "vsockspec run --target linux-vhost-vsock --lab";
     private readonly TargetManifest _manifest;
     private readonly string _device;
 

@@ -87,7 +87,7 @@ public sealed class TargetManifestTests
         TargetManifest manifest = TargetManifest.Load(scratch.Write("m.yaml", "name: x\nrole: device\ntransport: vhost-kernel\ndevice: /dev/no-such-vhost\n"));
         TargetException? e = Assert.Throws<TargetException>(() => manifest.ToTarget().Start(new TargetPlace(scratch.Path, 3), CancellationToken.None));
         Assert.That(e!.IsManifestError);
-        Assert.That(e.Message, Does.Contain("field 'device': /dev/no-such-vhost does not exist").And.Contain("vsockspec lab -- run --target linux-vhost-vsock"));
+        Assert.That(e.Message, Does.Contain("field 'device': /dev/no-such-vhost does not exist").And.Contain("vsockspec run --target linux-vhost-vsock --lab"));
     }
 
     [Test]
