@@ -43,6 +43,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
         LabRun? run = LabRun.Of(parsed, arguments, bench.Time.GetUtcNow());
         arguments = run?.Arguments ?? arguments;
         LabTools tools = LabTools.Find(ToolBox.OfThisMachine);
+        IReadOnlyList<string> writable = LabFolders.Writable(arguments);
         using StopSignals signals = new();
         KernelStore store = bench.Kernels();
         GuestKernel kernel = store.Fetch(settings.Kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
@@ -51,7 +52,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
             Kernel = kernel,
             Command = [.. bench.Self, .. arguments],
             WorkingFolder = Environment.CurrentDirectory,
-            WritableFolders = LabFolders.Writable(arguments),
+            WritableFolders = writable,
             Environment = LabVariables(),
             MemoryMiB = settings.MemoryMiB,
             Cpus = settings.Cpus,

@@ -23,6 +23,17 @@ public sealed class BadInputTests
     [TestCase("run --suites /nowhere", "--suites /nowhere: has no folder 'requirements'")]
     [TestCase("replay", "Required argument missing for command: 'replay'")]
     [TestCase("list nothing", "unknown command 'nothing'")]
+    [TestCase("lab", "Required argument missing for command: 'lab'")]
+    [TestCase("lab -- rnu", "unknown command 'rnu' (did you mean 'run'?)")]
+    [TestCase("lab -- run --sed 5", "unknown option '--sed' (did you mean '--seed'?); see 'vsockspec run --help'")]
+    [TestCase("lab -- lab -- doctor", "a lab runs no further lab")]
+    [TestCase("lab --memory 1 -- doctor", "--memory 1: not a whole number from 512 to 65536")]
+    [TestCase("lab --timeout 5 -- doctor", "--timeout 5: not a time up to seven days; write a whole number and s, m or h: 90s, 20m, 2h")]
+    [TestCase("lab --timeout 0s -- doctor", "--timeout 0s: not a time")]
+    [TestCase("lab --accel fast -- doctor", "'fast'")]
+    [TestCase("lab --kernel debian:abc -- doctor", "kernel 'debian:abc': not a Debian kernel")]
+    [TestCase("lab --kernel debain:6.12 -- doctor", "unknown kernel 'debain:6.12' (did you mean 'debian:6.12'?)")]
+    [TestCase("lab -- run --out /proc/x", "--out: /proc/x: ")]
     [TestCase("merge /a /b", "Option '--out' is required")]
     public void Arguments_Wrong_AreExplained(string arguments, string message)
     {

@@ -86,7 +86,71 @@ public sealed class LabTests
         Assert.That(victim.Log, Does.Contain("sysrq: Trigger a crash").And.Contain("Kernel panic - not syncing: sysrq triggered crash"));
     }
 
+    [Test]
+    public void Lab_ThatDoesNotBootInTime_ShowsItsConsole()
+    {
+        using Terminal place = new();
+        (int exitCode, _, string errors) = RunProgram(place, "lab", "--accel", "tcg", "--boot-timeout", "1s", "--", "doctor");
+
+        Assert.That(exitCode, Is.EqualTo(3), errors);
+        Assert.That(errors, Does.Contain("vsockspec: the lab did not boot within 1 s; "));
+        Assert.That(Directory.EnumerateFileSystemEntries(place.PathOf("tmp")), Is.Empty);
+    }
+
+    [TestCase("INT", 3)]
+    [TestCase("KILL", 137)]
+    public void Lab_EndedWhileItBoots_LeavesNothing(string signal, int expected)
+    {
+        using Terminal place = new();
+        using Process process = Start(place, "lab", "--accel", "tcg", "--", "doctor");
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string folder = place.PathOf("tmp");
+
+        // The machine has begun: its sockets are there.
+        Assert.That(SpinWait.SpinUntil(() => Directory.GetDirectories(folder) is [var made] && File.Exists(Path.Combine(made, "control")), Limit), errors.IsCompleted ? errors.Result : "no lab");
+        using (Process kill = Process.Start("kill", ["-s", signal, process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
+        {
+            kill.WaitForExit();
+        }
+
+        Assert.That(process.WaitForExit(Limit));
+        Assert.That(process.ExitCode, Is.EqualTo(expected));
+        Assert.That(SpinWait.SpinUntil(() => !Directory.EnumerateFileSystemEntries(folder).Any() && !Machines(folder).Any(), TimeSpan.FromSeconds(20)), "something is left");
+    }
+
+    /// <summary>Processes whose command line names the folder.</summary>
+    private static IEnumerable<string> Machines(string folder)
+    {
+        foreach (string process in Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(Path.GetFileName(p)[0])))
+        {
+            string line;
+            try
+            {
+                line = File.ReadAllText(Path.Combine(process, "cmdline"));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It has just ended.
+                continue;
+            }
+
+            if (line.Contains(folder, StringComparison.Ordinal))
+            {
+                yield return line;
+            }
+        }
+    }
+
     private static (int ExitCode, string Output, string Errors) RunProgram(Terminal place, params string[] arguments)
+    {
+        using Process process = Start(place, arguments);
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        Assert.That(process.WaitForExit(Limit), $"still runs after {Limit}");
+        return (process.ExitCode, output.GetAwaiter().GetResult(), errors.GetAwaiter().GetResult());
+    }
+
+    private static Process Start(Terminal place, params string[] arguments)
     {
         ProcessStartInfo info = new(Vsockspec.Targets.DotNet.Host, [Path.Combine(AppContext.BaseDirectory, "vsockspec.dll"), .. arguments])
         {
@@ -96,10 +160,6 @@ public sealed class LabTests
         };
         info.Environment["TMPDIR"] = Directory.CreateDirectory(place.PathOf("tmp")).FullName;
         info.Environment["DOTNET_EnableDiagnostics"] = "0";
-        using Process process = Process.Start(info)!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync();
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        Assert.That(process.WaitForExit(Limit), $"still runs after {Limit}");
-        return (process.ExitCode, output.GetAwaiter().GetResult(), errors.GetAwaiter().GetResult());
+        return Process.Start(info)!;
     }
 }

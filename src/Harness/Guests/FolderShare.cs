@@ -31,6 +31,12 @@ internal sealed class FolderShare : IDisposable
     /// <exception cref="LabException">The daemon does not start.</exception>
     public static FolderShare Start(LabTools tools, string folder, string socket)
     {
+        // In a user namespace virtiofsd cannot open the files of others with O_NOATIME, as overlayfs opens them: EPERM at the first program.
+        if (LibC.geteuid() != 0)
+        {
+            throw new LabException("the lab needs root, for virtiofsd shares this machine's files with it: run it with sudo, or in a container");
+        }
+
         Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
@@ -38,7 +44,7 @@ internal sealed class FolderShare : IDisposable
             listener.Listen(1);
             using Inheritance inherited = new(listener.SafeHandle);
             TargetProcess daemon = TargetProcess.Start(
-                [.. CommandLine(tools, folder, inherited.Fd, LibC.geteuid() == 0)],
+                CommandLine(tools, folder, inherited.Fd),
                 new Dictionary<string, string>(StringComparer.Ordinal),
                 "/");
             return new FolderShare(daemon, listener);
@@ -54,15 +60,8 @@ internal sealed class FolderShare : IDisposable
     /// QEMU's virtiofsd takes all its settings as -o; the one in Rust understands these too. cache=always is for what does not change while the
     /// lab runs; what is written goes through to this machine either way. chroot instead of namespaces works in containers.
     /// </summary>
-    internal static IEnumerable<string> CommandLine(LabTools tools, string folder, int socket, bool isRoot)
-    {
-        // Without root the daemon gets a user namespace in which it may chroot.
-        string[] prefix = isRoot ? [] : ["unshare", "--map-root-user"];
-        return
-        [
-            .. prefix, tools.VirtioFs, $"--fd={socket}", "-o", $"source={Escape(folder)}", "-o", "cache=always", "-o", "sandbox=chroot",
-        ];
-    }
+    internal static IReadOnlyList<string> CommandLine(LabTools tools, string folder, int socket) =>
+        [tools.VirtioFs, $"--fd={socket}", "-o", $"source={Escape(folder)}", "-o", "cache=always", "-o", "sandbox=chroot"];
 
     public void Dispose()
     {
