@@ -7,7 +7,7 @@ using Vsockspec.Results;
 
 namespace Vsockspec.Cli.Tests;
 
-/// <summary>Real labs, booted by a real vsockspec. Where a tool is missing: an error in CI, a skip with the reason elsewhere.</summary>
+/// <summary>Real labs, booted by a real vsockspec. Where a tool or root is missing: an error in CI, a skip with the reason elsewhere.</summary>
 [NonParallelizable]
 public sealed class LabTests
 {
@@ -16,7 +16,11 @@ public sealed class LabTests
     [OneTimeSetUp]
     public void RequireTools()
     {
-        string[] missing = [.. LabTools.Look(ToolBox.OfThisMachine).Where(t => t.Path is null).Select(t => $"{t.Name} (package {t.Package})")];
+        string[] missing =
+        [
+            .. LabTools.Look(ToolBox.OfThisMachine).Where(t => t.Path is null).Select(t => $"{t.Name} (package {t.Package})"),
+            .. Environment.IsPrivilegedProcess ? Array.Empty<string>() : ["root"],
+        ];
         if (missing.Length > 0)
         {
             string text = $"the lab cannot boot without {string.Join(", ", missing)}; run ci/setup.sh";
