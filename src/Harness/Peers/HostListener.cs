@@ -9,10 +9,15 @@ public sealed class HostListener : IDisposable
     private readonly Timeline timeline;
     private readonly LocalSocket socket;
     private readonly string? path;
+    private readonly ICollection<IDisposable> opened;
 
     /// <param name="path">The socket's file, removed with it; null when it has none.</param>
-    internal HostListener(Timeline timeline, LocalSocket socket, string? path, uint port, SocketType type)
+    /// <param name="opened">
+    /// Keeps what is accepted until the peer is disposed: a connection that nobody holds would be closed whenever the garbage collector finds it.
+    /// </param>
+    internal HostListener(Timeline timeline, LocalSocket socket, string? path, uint port, SocketType type, ICollection<IDisposable> opened)
     {
+        this.opened = opened;
         this.timeline = timeline;
         this.socket = socket;
         this.path = path;
@@ -25,7 +30,17 @@ public sealed class HostListener : IDisposable
     public SocketType Type { get; }
 
     /// <summary>A connection that is waiting, or null.</summary>
-    public HostConnection? TryAccept() => socket.Accept() is { } accepted ? new HostConnection(timeline, accepted, Family) : null;
+    public HostConnection? TryAccept()
+    {
+        if (socket.Accept() is not { } accepted)
+        {
+            return null;
+        }
+
+        HostConnection connection = new(timeline, accepted, Family);
+        opened.Add(connection);
+        return connection;
+    }
 
     private HostFamily Family => path is null ? HostFamily.Vsock : HostFamily.Hybrid;
 

@@ -28,7 +28,7 @@ public sealed class HybridHostPeer(Timeline timeline, string prefix) : IHostPeer
             throw;
         }
 
-        HostListener listener = new(timeline, socket, path, port, type);
+        HostListener listener = new(timeline, socket, path, port, type, opened);
         opened.Add(listener);
         return listener;
     }

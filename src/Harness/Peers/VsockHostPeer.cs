@@ -33,7 +33,7 @@ public sealed class VsockHostPeer(Timeline timeline, ulong guestCid, VsockPermit
             throw;
         }
 
-        HostListener listener = new(timeline, socket, path: null, port, type);
+        HostListener listener = new(timeline, socket, path: null, port, type, opened);
         opened.Add(listener);
         return listener;
     }

@@ -220,12 +220,18 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
 
     public uint StopQueue(int index) => GetVringBase((uint)index);
 
-    /// <summary>Asks on the control connection, twice, since a back end may look at its rings after it has answered.</summary>
+    /// <summary>
+    /// Asks on the control connection. A back end may look at its rings only after it has answered, and may be held up between the answer and that look just
+    /// long enough to find the next question waiting: so there are several, each sent when the one before is answered.
+    /// </summary>
     public void Settle()
     {
+        const int Questions = 4;
         Flush();
-        _ = GetFeatures();
-        _ = GetFeatures();
+        for (int i = 0; i < Questions; i++)
+        {
+            _ = GetFeatures();
+        }
     }
 
     public void Dispose()
