@@ -213,6 +213,9 @@ public sealed unsafe class UnixStream : IDisposable
         }
     }
 
+    /// <summary>Ends both directions: whoever waits at either end sees the end of the stream. A peer that has gone is no error.</summary>
+    public void Shutdown() => _ = LibC.shutdown(Fd, LibC.SHUT_RDWR);
+
     public void Dispose() => Handle.Dispose();
 
     private bool Wait(PollEvents interest, int timeoutMs)

@@ -1,0 +1,51 @@
+using Vsockspec.Guests.Protocol;
+using Vsockspec.Interop;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Guests;
+
+/// <summary>A guest whose agent is ready. Disposing ends it and everything that belongs to it.</summary>
+public sealed class Guest : IDisposable
+{
+    private readonly TargetProcess _machine;
+    private readonly InstanceFolder _folder;
+
+    internal Guest(TargetProcess machine, InstanceFolder folder, AgentClient agent, AgentHello hello, TimeSpan readyAfter, UnixStream? shell)
+    {
+        _machine = machine;
+        _folder = folder;
+        Agent = agent;
+        Hello = hello;
+        ReadyAfter = readyAfter;
+        Shell = shell;
+    }
+
+    public AgentClient Agent { get; }
+
+    public AgentHello Hello { get; }
+
+    /// <summary>From the start of the machine to the agent's hello.</summary>
+    public TimeSpan ReadyAfter { get; }
+
+    /// <summary>The terminal of a shell in the guest, if one was asked for.</summary>
+    public UnixStream? Shell { get; }
+
+    public int ProcessId => _machine.Id;
+
+    public bool HasExited => _machine.HasExited;
+
+    /// <summary>The end of what the guest's kernel printed, and its machine; oldest first, fit to be printed.</summary>
+    public IReadOnlyList<string> Console => _machine.LastLines;
+
+    /// <summary>Waits until the machine has ended; false when the time is over first.</summary>
+    public bool WaitForExit(TimeSpan time) => _machine.WaitForExit(time);
+
+    public void Dispose()
+    {
+        // The machine first: an agent whose line ends before would panic into the console.
+        _machine.Dispose();
+        Agent.Dispose();
+        Shell?.Dispose();
+        _folder.Dispose();
+    }
+}
