@@ -13,10 +13,13 @@ internal static class Shell
         }
     }
 
-    /// <summary>A session of its own whose controlling terminal this is, so that job control works.</summary>
+    /// <summary>
+    /// The shell reads from a pipe, so that it does not edit lines as on a terminal, and the line does not echo: the people's own terminal does both.
+    /// </summary>
     private static void Serve(string terminal)
     {
-        string?[] arguments = [BusyBox, "setsid", "-c", BusyBox, "sh", "-c", $"exec {BusyBox} sh -i <{terminal} >{terminal} 2>&1", null];
+        string script = $"{BusyBox} stty -echo; {BusyBox} cat | {BusyBox} sh -i";
+        string?[] arguments = [BusyBox, "setsid", "-c", BusyBox, "sh", "-c", $"({script}) <{terminal} >{terminal} 2>&1", null];
         string?[] environment = ["PATH=/bin", "HOME=/", "TERM=dumb", "PS1=guest# ", null];
         int process = 0;
         while (Libc.Spawn(ref process, BusyBox, 0, 0, arguments, environment) == 0)

@@ -24,6 +24,8 @@ public sealed class UmlGuestTests
     /// <summary>For everything that may take as long as this machine is busy.</summary>
     private static readonly CallLimit Long = new(TimeSpan.FromSeconds(60));
 
+    private GuestKernel _kernel = null!;
+    private GuestImage _image = null!;
     private InstanceFolder _folder = null!;
     private IVhostUserInstance _device = null!;
     private Guest _guest = null!;
@@ -47,15 +49,15 @@ public sealed class UmlGuestTests
 
         string agent = AgentProgram.Find(GuestCache.Agents(), TestContext.Progress.WriteLine, CancellationToken.None);
         Assert.That(new FileInfo(agent).Length, Is.LessThanOrEqualTo(3_000_000), "bytes of the agent");
-        GuestKernel kernel = UmlKernel.Get(ToolBox.OfThisMachine, CancellationToken.None);
-        GuestImage image = GuestImage.Build(kernel, agent, null, CancellationToken.None);
-        Assert.That(GuestImage.Build(kernel, agent, null, CancellationToken.None).Digest, Is.EqualTo(image.Digest));
+        _kernel = UmlKernel.Get(ToolBox.OfThisMachine, CancellationToken.None);
+        _image = GuestImage.Build(_kernel, agent, null, CancellationToken.None);
+        Assert.That(GuestImage.Build(_kernel, agent, null, CancellationToken.None).Digest, Is.EqualTo(_image.Digest));
 
         _folder = InstanceFolder.Create();
         ITarget reference = BuiltInTargets.Find("reference", SuiteData.Folder).ToTarget();
         _device = (IVhostUserInstance)reference.Start(new TargetPlace(_folder.Path, GuestCid), CancellationToken.None);
-        _guest = UmlLauncher.Start(kernel, image, new UmlOptions { DeviceSocket = _device.Socket }, CancellationToken.None);
-        TestContext.Progress.WriteLine($"user-mode Linux {_guest.Hello.Release}: agent ready after {_guest.ReadyAfter.TotalSeconds:0.00} s, image {image.Content.Length} bytes {image.Digest}");
+        _guest = UmlLauncher.Start(_kernel, _image, new UmlOptions { DeviceSocket = _device.Socket }, CancellationToken.None);
+        TestContext.Progress.WriteLine($"user-mode Linux {_guest.Hello.Release}: agent ready after {_guest.ReadyAfter.TotalSeconds:0.00} s, image {_image.Content.Length} bytes {_image.Digest}");
     }
 
     [OneTimeTearDown]
@@ -200,6 +202,26 @@ public sealed class UmlGuestTests
         GuestCounters counters = await Agent.Counters();
         Assert.That(counters.AvailableKiB, Is.InRange(1024, 256 << 10));
         Assert.That(counters.BusyTicks + counters.IdleTicks, Is.Positive);
+    }
+
+    [Test]
+    public async Task Guest_PoweredOffUnderACall_FailsTheCallWithTheConsole()
+    {
+        using Guest guest = UmlLauncher.Start(_kernel, _image, new UmlOptions(), CancellationToken.None);
+        Task<GuestReadiness> waiting = guest.Agent.Poll([], -1, Long);
+        await guest.Agent.PowerOff();
+        Assert.That(
+            async () => await waiting.WaitAsync(TimeSpan.FromSeconds(10)),
+            Throws.TypeOf<GuestLostException>().With.Message.Contains("the end of its console").And.Message.Contains("System halted"));
+        Assert.That(guest.WaitForExit(TimeSpan.FromSeconds(10)), Is.True);
+    }
+
+    [Test]
+    public void Guest_WithTooLittleMemory_TellsWhatItsConsoleSays()
+    {
+        GuestException? problem = Assert.Throws<GuestException>(
+            () => UmlLauncher.Start(_kernel, _image, new UmlOptions { MemoryMiB = 16, BootLimit = TimeSpan.FromSeconds(20) }, CancellationToken.None).Dispose());
+        Assert.That(problem!.Message, Does.Contain("did not boot").And.Contain("the end of its console"));
     }
 
     /// <summary>The guest sends a seed's bytes and compares what comes back from the host meanwhile.</summary>

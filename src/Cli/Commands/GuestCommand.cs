@@ -5,14 +5,25 @@ using Vsockspec.Guests;
 
 namespace Vsockspec.Cli.Commands;
 
-/// <summary><c>vsockspec guest</c>: the kernels that guests and the lab boot.</summary>
+/// <summary><c>vsockspec guest</c>: reference guests, and the kernels that they and the lab boot.</summary>
 internal static class GuestCommand
 {
-    public static Command Create(Workbench bench) => new("guest", "Kernels that guests and the lab boot.")
+    public static Command Create(Workbench bench) => new("guest", "Reference guests, and the kernels that they and the lab boot.")
     {
         Fetch(bench),
         List(bench),
+        Boot(bench),
     };
+
+    private static Command Boot(Workbench bench)
+    {
+        Argument<string> image = new("IMAGE") { Description = "uml: user-mode Linux, which needs neither KVM nor root." };
+        image.AcceptOnlyFromAmong(UmlKernel.Name);
+        Option<int> memory = CommonOptions.Number("--memory", "Memory of the guest in MiB.", 256, UmlOptions.MinMemoryMiB, UmlOptions.MaxMemoryMiB);
+        Command command = new("boot", "Boot a guest on the reference device and show a shell in it; Ctrl-C or the end of the input ends it.") { image, memory };
+        command.SetAction(parsed => new GuestBoot(bench, parsed.GetValue(memory)).Execute(Console.OpenStandardInput()));
+        return command;
+    }
 
     private static Command Fetch(Workbench bench)
     {

@@ -42,9 +42,9 @@ public sealed class Guest : IDisposable
 
     public void Dispose()
     {
-        // The machine first: an agent whose line ends before would panic into the console.
-        _machine.Dispose();
+        // The line first: its reader looks at the machine when it ends, and must not find it half gone.
         Agent.Dispose();
+        _machine.Dispose();
         Shell?.Dispose();
         _folder.Dispose();
     }

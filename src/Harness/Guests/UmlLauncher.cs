@@ -51,8 +51,8 @@ public static class UmlLauncher
         }
         catch
         {
-            machine?.Dispose();
             agent?.Dispose();
+            machine?.Dispose();
             shell?.Dispose();
             folder.Dispose();
             throw;

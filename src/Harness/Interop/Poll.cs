@@ -46,8 +46,9 @@ public static class Poll
 
         if (ready < 0)
         {
+            // 0: the runtime handled a signal on this thread before errno could be read, which is an interruption too.
             int errno = LibC.errno;
-            if (errno != LibC.EINTR)
+            if (errno != LibC.EINTR && errno != 0)
             {
                 throw new ErrnoException("poll", errno);
             }
