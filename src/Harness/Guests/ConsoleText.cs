@@ -5,7 +5,7 @@ namespace Vsockspec.Guests;
 /// <summary>Reads what a kernel printed on its console. The lines come from a guest: they are bounded before they get here.</summary>
 public static partial class ConsoleText
 {
-    private const string PanicMark = "Kernel panic - not syncing";
+    internal const string PanicMark = "Kernel panic - not syncing";
 
     /// <summary>
     /// The report of a panic: from what led to it (a BUG, an Oops, the first line of a warning) to the last line, without time stamps. Null

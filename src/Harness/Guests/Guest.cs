@@ -34,8 +34,14 @@ public sealed class Guest : IDisposable
 
     public bool HasExited => _machine.HasExited;
 
+    /// <summary>What it runs on.</summary>
+    public required GuestMachine Machine { get; init; }
+
     /// <summary>The end of what the guest's kernel printed, and its machine; oldest first, fit to be printed.</summary>
-    public IReadOnlyList<string> Console => _machine.LastLines;
+    public IReadOnlyList<string> Console => OwnConsole is null ? _machine.LastLines : [.. _machine.LastLines, .. OwnConsole.Lines];
+
+    /// <summary>The kernel's console where it is not the machine's output; becomes this object's.</summary>
+    internal GuestConsole? OwnConsole { get; init; }
 
     /// <summary>Waits until the machine has ended; false when the time is over first.</summary>
     public bool WaitForExit(TimeSpan time) => _machine.WaitForExit(time);
@@ -45,6 +51,7 @@ public sealed class Guest : IDisposable
         // The line first: its reader looks at the machine when it ends, and must not find it half gone.
         Agent.Dispose();
         _machine.Dispose();
+        OwnConsole?.Dispose();
         Shell?.Dispose();
         _folder.Dispose();
     }

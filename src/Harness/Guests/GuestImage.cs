@@ -33,9 +33,10 @@ public sealed class GuestImage
 
     /// <param name="agent">Path of the agent.</param>
     /// <param name="busyBox">Path of a busybox that needs no libraries, for people's shells; null: the guest has none.</param>
+    /// <param name="machineModules">Modules that the machine's devices need, loaded first; null: none.</param>
     /// <exception cref="KernelException">The kernel lacks a module.</exception>
     /// <exception cref="GuestException">The agent or a library cannot be read.</exception>
-    public static GuestImage Build(GuestKernel kernel, string agent, string? busyBox, CancellationToken cancellation)
+    public static GuestImage Build(GuestKernel kernel, string agent, string? busyBox, CancellationToken cancellation, IEnumerable<string>? machineModules = null)
     {
         using MemoryStream content = new();
         using (CpioArchive archive = new(content))
@@ -61,7 +62,7 @@ public sealed class GuestImage
             }
 
             StringBuilder order = new();
-            foreach (KernelModule module in ModuleSet.Of(kernel).LoadOrder(Modules))
+            foreach (KernelModule module in ModuleSet.Of(kernel).LoadOrder((machineModules ?? []).Concat(Modules)))
             {
                 string path = $"/lib/vsockspec/{module.Name}.ko";
                 archive.AddFile(path, module.Read(cancellation));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace Vsockspec.Targets;
@@ -9,6 +10,10 @@ internal sealed class LineTail
     private const int MaxLineBytes = 1000;
 
     private readonly Queue<string> _lines = new();
+    private long _lastHeard;
+
+    /// <summary>When bytes came last, as <see cref="Stopwatch.GetTimestamp"/> tells time; 0 when none ever did.</summary>
+    public long LastHeard => Volatile.Read(ref _lastHeard);
 
     /// <summary>Oldest first.</summary>
     public IReadOnlyList<string> Lines
@@ -34,6 +39,7 @@ internal sealed class LineTail
             int n;
             while ((n = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0)
             {
+                Volatile.Write(ref _lastHeard, Stopwatch.GetTimestamp());
                 for (int i = 0; i < n; i++)
                 {
                     if (buffer[i] == (byte)'\n')

@@ -1,0 +1,84 @@
+using System.Globalization;
+using Vsockspec.Guests.Protocol;
+
+namespace Vsockspec.Guests;
+
+/// <summary>QEMU's command line for a guest.</summary>
+internal static class QemuCommand
+{
+    /// <summary>
+    /// mitigations=off, tsc, no_timer_check, edd=off: time that a translated processor would lose. panic, oops: a kernel that broke is not asked any
+    /// further; with -no-reboot the machine ends.
+    /// </summary>
+    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off";
+
+    /// <summary>Warnings and worse: each character costs an exit of the processor.</summary>
+    private const int NormalLevel = 5;
+
+    /// <summary>Everything: shows whether a kernel gets on.</summary>
+    private const int TrialLevel = 7;
+
+    /// <summary>A virtio console comes up with its driver, whereas further ports of a multi-port device come some time after it; so each line is a device of its own.</summary>
+    private const string AgentTerminal = "/dev/hvc0";
+
+    private const string ShellTerminal = "/dev/hvc1";
+
+    /// <summary>What connects a machine with its launcher.</summary>
+    /// <param name="Initramfs">Absolute path.</param>
+    /// <param name="ConsoleSocket">Path of a socket that listens.</param>
+    /// <param name="AgentFd">The agent's end of its line, as the machine inherits it.</param>
+    public sealed record Lines(string Initramfs, string ConsoleSocket, int AgentFd, int? ShellFd);
+
+    /// <param name="accelerator">Not <see cref="GuestAccelerator.Auto"/>.</param>
+    /// <param name="isTrial">The kernel tells all it does.</param>
+    public static IReadOnlyList<string> Build(string qemu, GuestKernel kernel, QemuOptions options, GuestAccelerator accelerator, bool isTrial, Lines lines)
+    {
+        string bus = options.Machine == QemuMachine.Q35 ? "pci" : "device";
+        string memory = Number(options.MemoryMiB);
+        List<string> line =
+        [
+            qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            .. options.Machine == QemuMachine.Q35
+                ? (string[])["-machine", "q35,memory-backend=memory"]
+                : ["-machine", "microvm,acpi=on,memory-backend=memory", "-global", "virtio-mmio.force-legacy=false"],
+            .. accelerator == GuestAccelerator.Kvm ? (string[])["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"],
+            "-smp", Number(options.Cpus),
+            "-m", memory,
+            "-object", $"memory-backend-memfd,id=memory,size={memory}M,share=on",
+            "-kernel", kernel.Image,
+            "-initrd", lines.Initramfs,
+            "-append", KernelOptions(isTrial, lines.ShellFd is not null),
+            "-chardev", $"socket,id=console,path={Escape(lines.ConsoleSocket)}",
+            "-serial", "chardev:console",
+            .. Terminal("agent", lines.AgentFd, bus),
+            .. lines.ShellFd is { } shell ? Terminal("shell", shell, bus) : [],
+        ];
+        switch (options.Device)
+        {
+            case QemuVsock.VhostUser { Socket: var socket }:
+                line.AddRange(["-chardev", $"socket,id=vsock,path={Escape(socket)}", "-device", $"vhost-user-vsock-{bus},chardev=vsock"]);
+                break;
+            case QemuVsock.Kernel { Cid: var cid }:
+                line.AddRange(["-device", string.Create(CultureInfo.InvariantCulture, $"vhost-vsock-{bus},guest-cid={cid}")]);
+                break;
+        }
+
+        return line;
+    }
+
+    private static string KernelOptions(bool isTrial, bool hasShell) =>
+        $"{KernelLine} loglevel={Number(isTrial ? TrialLevel : NormalLevel)} {AgentProtocol.ChannelOption}={AgentTerminal}"
+        + (hasShell ? $" {AgentProtocol.ShellOption}={ShellTerminal}" : "");
+
+    private static IEnumerable<string> Terminal(string name, int fd, string bus) =>
+    [
+        "-chardev", $"socket,id={name},fd={Number(fd)}",
+        "-device", $"virtio-serial-{bus},id={name}-bus,max_ports=1",
+        "-device", $"virtconsole,chardev={name},bus={name}-bus.0",
+    ];
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A comma ends a value on QEMU's command line, two are one.</summary>
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+}
