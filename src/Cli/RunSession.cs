@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Vsockspec.Cases;
 using Vsockspec.Cli.Output;
+using Vsockspec.Guests;
 using Vsockspec.Results;
 using Vsockspec.Targets;
 
@@ -73,6 +74,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Repeat = settings.Repeat,
                         Jobs = settings.Jobs,
                         FailFast = settings.FailFast,
+                        BootGuest = runs.Any(r => r.Case.NeedsGuest) ? new UmlGuests(bench.Error.WriteLine).Boot : null,
                         KernelLog = bench.KernelLog,
                         Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,

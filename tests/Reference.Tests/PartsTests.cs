@@ -35,7 +35,7 @@ internal sealed class PartsTests
 
                 window.Received += length;
                 window.Forwarded = window.Received;
-                if (window.IsUpdateDue)
+                if (window.IsUpdateDue(peerBufAlloc: uint.MaxValue))
                 {
                     window.Told = window.Forwarded;
                 }

@@ -10,6 +10,9 @@ public sealed class AreaAttribute(string name) : Attribute
 
     /// <summary>The one transport that the area's cases are about; null: any.</summary>
     public string? Transport { get; init; }
+
+    /// <summary>The cases script sockets in a guest that runs on the target.</summary>
+    public bool NeedsGuest { get; init; }
 }
 
 /// <summary>

@@ -1,3 +1,5 @@
+using Vsockspec.Guests;
+using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Rings;
 using Vsockspec.Targets;
@@ -16,14 +18,16 @@ public sealed class CaseContext : IDisposable
     private readonly ITargetInstance instance;
     private readonly SortedDictionary<string, string> recorded = new(StringComparer.Ordinal);
     private readonly List<IVsockDevice> connections = [];
+    private readonly Guest? guest;
     private RawDriver? driver;
     private Canary? canary;
     private uint nextHostPort;
 
-    internal CaseContext(CaseRun run, ITargetInstance instance, TargetFacts facts, ulong seed, TimeSpan patience, CaseEvidence evidence)
+    internal CaseContext(CaseRun run, ITargetInstance instance, Guest? guest, TargetFacts facts, ulong seed, TimeSpan patience, CaseEvidence evidence)
     {
         Run = run;
         this.instance = instance;
+        this.guest = guest;
         this.evidence = evidence;
         Facts = facts;
         Seed = seed;
@@ -53,6 +57,24 @@ public sealed class CaseContext : IDisposable
     public Timeline Timeline { get; }
 
     public IHostPeer Host { get; }
+
+    /// <summary>The agent in the guest, for cases that need one.</summary>
+    public AgentClient Agent => (guest ?? throw new InvalidOperationException("the case's area does not say that it needs a guest")).Agent;
+
+    /// <summary>Waits for what the guest was told to do, host applications going on meanwhile.</summary>
+    public T Await<T>(Task<T> call)
+    {
+        using EventFd done = new();
+        Task signalled = call.ContinueWith(_ => done.Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+        // The call has a deadline of its own, which is not the case's patience.
+        while (!Timeline.WaitUntil(() => call.IsCompleted, new PollEntry(done.Fd, PollEvents.Readable)))
+        {
+        }
+
+        signalled.GetAwaiter().GetResult();
+        return call.GetAwaiter().GetResult();
+    }
 
     /// <summary>The running session's control connection, for cases about vhost-user; ends the case where there is none.</summary>
     public VhostUserFrontEnd FrontEnd

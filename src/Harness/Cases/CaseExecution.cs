@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Vsockspec.Audit;
+using Vsockspec.Guests;
 using Vsockspec.Peers;
 using Vsockspec.Targets;
 using Vsockspec.Transports;
@@ -31,6 +32,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             };
         }
 
+        if (run.Case.NeedsGuest && request.BootGuest is null)
+        {
+            return Begin(run, repetition) with
+            {
+                Verdict = Verdict.NotApplicable,
+                Termination = Termination.NotStarted,
+                Observed = "the case needs a guest, and none can be booted on this target",
+            };
+        }
+
         VirtioFeatures missing = (run.Variant.Features | run.Case.Attribute.Needs) & ~facts.OfferedFeatures;
         if (missing != 0)
         {
@@ -47,13 +58,14 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             : null;
     }
 
-    public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, TargetFacts facts)
+    /// <param name="guest">Runs on the instance; null for cases that play the driver themselves.</param>
+    public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, Guest? guest, TargetFacts facts)
     {
         CaseResult result = Begin(run, repetition);
         kernel?.CaseBegins();
         CaseEvidence evidence = new();
         CaseResult judged = result;
-        Thread thread = new(() => judged = Judge(run, instance, facts, result, evidence)) { IsBackground = true, Name = run.FullName };
+        Thread thread = new(() => judged = Judge(run, instance, guest, facts, result, evidence)) { IsBackground = true, Name = run.FullName };
         long start = Stopwatch.GetTimestamp();
         thread.Start();
         if (!thread.Join(CaseLimit))
@@ -71,6 +83,15 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         judged = WithFindings(judged, evidence);
         return SaveTrace(kernel?.Judge(judged) ?? judged, evidence);
     }
+
+    /// <summary>The result of a case that something of ours kept from being put.</summary>
+    public CaseResult Unable(CaseRun run, int repetition, string code, string why) => Begin(run, repetition) with
+    {
+        Verdict = Verdict.HarnessError,
+        Termination = Termination.NotStarted,
+        FailureCode = code,
+        Observed = why,
+    };
 
     public void Dispose() => kernel?.Dispose();
 
@@ -93,12 +114,12 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     private static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
         BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{runSeed}/{run.FullName}#{repetition}")));
 
-    private CaseResult Judge(CaseRun run, ITargetInstance instance, TargetFacts facts, CaseResult result, CaseEvidence evidence)
+    private CaseResult Judge(CaseRun run, ITargetInstance instance, Guest? guest, TargetFacts facts, CaseResult result, CaseEvidence evidence)
     {
         CaseContext? context = null;
         try
         {
-            context = new CaseContext(run, instance, facts, result.Seed, request.Patience, evidence);
+            context = new CaseContext(run, instance, guest, facts, result.Seed, request.Patience, evidence);
             run.Case.Body(context);
             context.Close();
             result = context.Lapse is { } lapse
@@ -112,6 +133,26 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         catch (ExpectationException e)
         {
             result = result with { Verdict = Weigh(run, e.Code, instance), FailureCode = e.Code, Expected = e.Expected, Observed = e.Observed };
+        }
+        catch (GuestTimeoutException e)
+        {
+            result = result with
+            {
+                Verdict = Weigh(run, "guest-call-stuck", instance),
+                FailureCode = "guest-call-stuck",
+                Expected = "every call of the guest's application comes back",
+                Observed = e.Message,
+            };
+        }
+        catch (GuestCallException e)
+        {
+            result = result with
+            {
+                Verdict = Weigh(run, "guest-call-failed", instance),
+                FailureCode = "guest-call-failed",
+                Expected = "the guest's calls succeed",
+                Observed = e.Message,
+            };
         }
         catch (TransportException e)
         {

@@ -14,6 +14,9 @@ public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name,
     /// <summary>The one transport that the case is about; null: any.</summary>
     public string? Transport { get; init; }
 
+    /// <summary>The case scripts sockets in a guest that runs on the target, and plays no driver itself.</summary>
+    public bool NeedsGuest { get; init; }
+
     /// <summary>True when the question can be put over the transport.</summary>
     public bool IsAbout(string transport) => Transport is null || Transport == transport;
 
@@ -47,8 +50,8 @@ public sealed class Catalogue
     public IEnumerable<CaseRun> Runs =>
         Cases.OrderBy(c => c.Attribute.Isolation).SelectMany(c => c.Variants.Select(v => new CaseRun(c, v)));
 
-    /// <summary>Those of <see cref="Runs"/> that can be put over the transport.</summary>
-    public IEnumerable<CaseRun> RunsOver(string transport) => Runs.Where(run => run.Case.IsAbout(transport));
+    /// <summary>Those of <see cref="Runs"/> that can be put over the transport and need no guest.</summary>
+    public IEnumerable<CaseRun> RunsOver(string transport) => Runs.Where(run => run.Case.IsAbout(transport) && !run.Case.NeedsGuest);
 
     /// <summary>Null when there is no case of that id.</summary>
     public CaseInfo? Find(string id) => _byId.GetValueOrDefault(id);
@@ -65,7 +68,7 @@ public sealed class Catalogue
                 {
                     AreaAttribute area = type.GetCustomAttribute<AreaAttribute>()
                         ?? throw new InvalidOperationException($"{type.FullName} has cases but no [Area]");
-                    cases.Add(new CaseInfo(attribute, area.Name, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()) { Transport = area.Transport });
+                    cases.Add(new CaseInfo(attribute, area.Name, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()) { Transport = area.Transport, NeedsGuest = area.NeedsGuest });
                 }
             }
         }

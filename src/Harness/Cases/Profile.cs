@@ -23,8 +23,10 @@ public sealed record Profile
     /// <summary>Everything that a device behind a transport can be asked.</summary>
     public static string DefaultFor(string transport) => "device-" + transport;
 
+    /// <summary>Cases that need a guest belong to a profile that names their area.</summary>
     public bool Includes(CaseRun run) =>
-        (Requirements.Count == 0 || Requirements.Any(glob => run.Case.Requirements.Any(id => Glob.Matches(glob, id))))
+        (!run.Case.NeedsGuest || Areas.Count > 0)
+        && (Requirements.Count == 0 || Requirements.Any(glob => run.Case.Requirements.Any(id => Glob.Matches(glob, id))))
         && (Areas.Count == 0 || Areas.Any(glob => Glob.Matches(glob, run.Case.Area)))
         && (Features.Count == 0 || Features.Any(name => FeatureNames.TryParse(name, out VirtioFeatures bit) && (bit & FeaturesOf(run)) != 0));
 

@@ -26,6 +26,9 @@ public sealed record RunRequest
     /// <summary>Where traces go: a folder that exists; null: none are kept.</summary>
     public string? TraceFolder { get; init; }
 
+    /// <summary>Boots a guest on a running target for the cases that need one; null: those are not applicable.</summary>
+    public Func<IVhostUserInstance, CancellationToken, Guest>? BootGuest { get; init; }
+
     /// <summary>Opens the log of the kernel that is judged, one for each worker; null: it is not looked at.</summary>
     public Func<IKernelLog>? KernelLog { get; init; }
 

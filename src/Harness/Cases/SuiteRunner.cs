@@ -1,3 +1,4 @@
+using Vsockspec.Guests;
 using Vsockspec.Targets;
 using Vsockspec.Transports;
 using Vsockspec.Wire;
@@ -111,6 +112,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         private readonly CaseExecution execution = new(request, suite.Register);
         private InstanceFolder? folder;
         private ITargetInstance? instance;
+        private Guest? guest;
 
         public TargetFacts Probe(CancellationToken cancellation)
         {
@@ -155,6 +157,7 @@ public sealed class SuiteRunner(RequirementRegister register)
 
         public void Dispose()
         {
+            guest?.Dispose();
             instance?.Dispose();
             folder?.Dispose();
             execution.Dispose();
@@ -191,7 +194,22 @@ public sealed class SuiteRunner(RequirementRegister register)
                 Retire();
             }
 
-            CaseResult result = execution.Run(run, repetition, Instance(cancellation), facts);
+            if (run.Case.NeedsGuest != guest is not null)
+            {
+                // A back end has one front end at a time: the guest's or ours.
+                Retire();
+            }
+
+            CaseResult result;
+            try
+            {
+                result = execution.Run(run, repetition, Instance(cancellation), run.Case.NeedsGuest ? GuestOn(Instance(cancellation), cancellation) : null, facts);
+            }
+            catch (Exception e) when (e is GuestException or KernelException)
+            {
+                Retire();
+                return execution.Unable(run, repetition, "guest-not-ready", e.Message);
+            }
 
             // After a failure nothing is known about the state of the target: the next case gets a new one.
             if (request.Target.CanRestart && (alone || Verdicts.ExitCode([result.Verdict]) != 0))
@@ -206,9 +224,25 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             if (request.Target.CanRestart)
             {
+                guest?.Dispose();
+                guest = null;
                 instance?.Dispose();
                 instance = null;
             }
+        }
+
+        /// <summary>The guest of the cases before, when it is as good as new; otherwise another.</summary>
+        private Guest GuestOn(ITargetInstance target, CancellationToken cancellation)
+        {
+            if (guest is { HasExited: false } && guest.Agent.Reset().GetAwaiter().GetResult().Succeeded)
+            {
+                return guest;
+            }
+
+            guest?.Dispose();
+            guest = null;
+            return guest = request.BootGuest!(
+                target as IVhostUserInstance ?? throw new GuestException("guests boot on vhost-user targets only"), cancellation);
         }
 
         private ITargetInstance Instance(CancellationToken cancellation)

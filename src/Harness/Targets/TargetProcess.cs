@@ -19,8 +19,11 @@ internal sealed class TargetProcess : IDisposable
     private readonly Process _process;
     private readonly LineTail _tail = new();
     private readonly Task _following;
+
+    /// <summary>Held while the exit is noted and while the process is let go: somebody may ask how it ended on another thread.</summary>
+    private readonly Lock _exit = new();
     private int _groupEnded;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     private TargetProcess(Process process)
     {
@@ -87,9 +90,17 @@ internal sealed class TargetProcess : IDisposable
     /// <summary>Waits until the process ends or the time is over; true when it has ended.</summary>
     public bool WaitForExit(TimeSpan time)
     {
-        if (!_disposed && !_process.WaitForExit(time))
+        try
         {
-            return false;
+            if (!_disposed && !_process.WaitForExit(time))
+            {
+                return false;
+            }
+        }
+        catch (InvalidOperationException) when (_disposed)
+        {
+            // Disposed meanwhile, which notes the exit first.
+            return true;
         }
 
         NoteExit();
@@ -120,8 +131,11 @@ internal sealed class TargetProcess : IDisposable
 
         EndGroup();
         NoteExit();
-        _disposed = true;
-        _process.Dispose();
+        lock (_exit)
+        {
+            _disposed = true;
+            _process.Dispose();
+        }
     }
 
     private void EndGroup()
@@ -135,10 +149,13 @@ internal sealed class TargetProcess : IDisposable
 
     private void NoteExit()
     {
-        if (ExitStatus is null)
+        lock (_exit)
         {
-            _following.Wait(DrainPatience);
-            ExitStatus = ProcessStatus.Describe(_process.ExitCode);
+            if (ExitStatus is null)
+            {
+                _following.Wait(DrainPatience);
+                ExitStatus = ProcessStatus.Describe(_process.ExitCode);
+            }
         }
     }
 

@@ -180,7 +180,7 @@ internal sealed partial class Flows
         }
 
         WatchRoom(flow, state == WriteState.Waiting);
-        if (parts.Credit.IsUpdateDue(flow.Window))
+        if (parts.Credit.IsUpdateDue(flow.Window, flow.Peer))
         {
             flow.Owed |= Owed.WindowUpdate;
             outbox.Add(flow);

@@ -21,6 +21,10 @@ internal struct ReceiveWindow(uint bufAlloc)
     /// <summary>More than the guest was given room for. What it was told is at most what is true, so a legal sender never gets here and the buffer never overflows.</summary>
     public readonly bool IsOverrunBy(uint length) => length > Open;
 
-    /// <summary>Half of the buffer is used up as far as the guest knows, and news would give some of it back.</summary>
-    public readonly bool IsUpdateDue => Told != Forwarded && Open < BufAlloc / 2;
+    /// <summary>
+    /// There is news, and half of the buffer is used up as far as the guest knows; or the guest's own buffer is smaller and half of that was forwarded. A guest may
+    /// keep no more in flight than it could take itself, as Linux does, and would wait for news that our larger buffer does not make due.
+    /// </summary>
+    public readonly bool IsUpdateDue(uint peerBufAlloc) =>
+        Told != Forwarded && (Open < BufAlloc / 2 || (peerBufAlloc < BufAlloc && (int)(Forwarded - Told) >= (int)(peerBufAlloc / 2)));
 }

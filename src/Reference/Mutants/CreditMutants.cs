@@ -144,7 +144,7 @@ internal static class CreditMutants
             return base.Free(peer);
         }
 
-        internal override bool IsUpdateDue(in ReceiveWindow window) => !IsSilent && base.IsUpdateDue(window);
+        internal override bool IsUpdateDue(in ReceiveWindow window, in PeerCredit peer) => !IsSilent && base.IsUpdateDue(window, peer);
     }
 
     private sealed class NoCreditWhenHalfClosed : EgressRules

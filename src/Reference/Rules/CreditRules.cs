@@ -21,7 +21,7 @@ public class CreditRules
     internal virtual bool IsOverrun(in ReceiveWindow window, uint length) => window.IsOverrunBy(length);
 
     /// <summary>An unasked CREDIT_UPDATE keeps the guest from stalling.</summary>
-    internal virtual bool IsUpdateDue(in ReceiveWindow window) => window.IsUpdateDue;
+    internal virtual bool IsUpdateDue(in ReceiveWindow window, in PeerCredit peer) => window.IsUpdateDue(peer.BufAlloc);
 
     /// <summary>A CREDIT_REQUEST is answered with CREDIT_UPDATE.</summary>
     internal virtual bool AnswersCreditRequest => true;
