@@ -1,39 +1,43 @@
 using System.Globalization;
 using Vsockspec.Guests;
 using Vsockspec.Interop;
+using Vsockspec.Peers;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli;
 
-/// <summary><c>vsockspec guest boot</c>: a guest on the reference device, with a shell in it on this terminal, line by line.</summary>
-internal sealed class GuestBoot(Workbench bench, int memoryMiB)
+/// <summary>Which guest to boot, and on what.</summary>
+/// <param name="Image"><c>uml</c>, or the name of a kernel, which QEMU boots.</param>
+/// <param name="Qemu">How QEMU's machine is to be; of user-mode Linux only the memory counts.</param>
+/// <param name="IsOnKernelDevice">The device is this machine's vhost-vsock and not the reference device; not for user-mode Linux.</param>
+/// <param name="IsCheck">No shell: connects both ways and tells what carries it.</param>
+internal sealed record GuestBootSettings(string Image, QemuOptions Qemu, bool IsOnKernelDevice, bool IsCheck);
+
+/// <summary><c>vsockspec guest boot</c>: a guest on a device, with a shell in it on this terminal, line by line.</summary>
+internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
 {
     private const ulong GuestCid = 3;
 
+    /// <summary>A guest whose KVM is itself in a translated machine takes half a minute.</summary>
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
+
+    private static readonly TimeSpan CheckPatience = TimeSpan.FromMinutes(1);
+
     /// <summary>Returns the exit code.</summary>
     /// <param name="input">What is typed into the guest; its end, or Ctrl-C, ends the guest.</param>
+    /// <exception cref="UsageException">User-mode Linux on the kernel's device.</exception>
     public int Execute(Stream input)
     {
+        if (settings.IsOnKernelDevice && settings.Image == UmlKernel.Name)
+        {
+            throw new UsageException("--device kernel: user-mode Linux reaches vhost-user devices only; boot a kernel in QEMU: debian:6.12");
+        }
+
         using StopSignals signals = new();
         try
         {
-            GuestKernel kernel = UmlKernel.Get(ToolBox.OfThisMachine, signals.Token);
-            string agent = AgentProgram.Find(GuestCache.Agents(), line => bench.Error.WriteLine($"guest: {line}"), signals.Token);
-            string? busyBox = ToolBox.OfThisMachine.Find("busybox");
-            GuestImage image = GuestImage.Build(kernel, agent, busyBox, signals.Token);
             using InstanceFolder folder = InstanceFolder.Create();
-            ITarget reference = BuiltInTargets.Find(BuiltInTargets.Default, bench.Suites).ToTarget();
-            using IVhostUserInstance device = (IVhostUserInstance)reference.Start(new TargetPlace(folder.Path, GuestCid), signals.Token);
-            UmlOptions options = new() { MemoryMiB = memoryMiB, DeviceSocket = device.Socket, HasShell = busyBox is not null };
-            using Guest guest = UmlLauncher.Start(kernel, image, options, signals.Token);
-            Introduce(guest, image, device);
-            if (guest.Shell is not { } shell)
-            {
-                bench.Error.WriteLine("guest: there is no shell without busybox: sudo apt-get install -y busybox-static");
-                return ExitCodes.Passed;
-            }
-
-            return Converse(guest, shell, input, signals.Token);
+            return settings.IsOnKernelDevice ? OnKernelDevice(input, signals.Token) : OnReference(folder, input, signals.Token);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
@@ -41,16 +45,68 @@ internal sealed class GuestBoot(Workbench bench, int memoryMiB)
         }
     }
 
-    private void Introduce(Guest guest, GuestImage image, IVhostUserInstance device)
+    private int OnReference(InstanceFolder folder, Stream input, CancellationToken cancellation)
+    {
+        ITarget reference = BuiltInTargets.Find(BuiltInTargets.Default, bench.Suites).ToTarget();
+        using IVhostUserInstance device = (IVhostUserInstance)reference.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
+        using Guest guest = Start(new QemuVsock.VhostUser(device.Socket), cancellation);
+        bench.Out.WriteLine($"guest: CID {GuestCid}; connect to a port of it: {device.Uds}, and say CONNECT PORT; its connections to port P of the host go to {device.Uds}_P");
+        using HybridHostPeer host = new(new Timeline(CheckPatience), device.Uds);
+        return settings.IsCheck ? new GuestCheck(bench, guest, host).Execute(isKernelDevice: false) : Show(guest, input, cancellation);
+    }
+
+    private int OnKernelDevice(Stream input, CancellationToken cancellation)
+    {
+        VsockPermit permit = VsockPermit.Obtain();
+        using CidLease lease = CidLease.Take(_ => true);
+        using Guest guest = Start(new QemuVsock.Kernel(lease.Cid), cancellation);
+        bench.Out.WriteLine($"guest: CID {lease.Cid} of this machine's vhost-vsock");
+        using VsockHostPeer host = new(new Timeline(CheckPatience), lease.Cid, permit);
+        return settings.IsCheck ? new GuestCheck(bench, guest, host).Execute(isKernelDevice: true) : Show(guest, input, cancellation);
+    }
+
+    private Guest Start(QemuVsock device, CancellationToken cancellation)
+    {
+        bool isUml = settings.Image == UmlKernel.Name;
+        GuestKernel kernel = isUml
+            ? UmlKernel.Get(ToolBox.OfThisMachine, cancellation)
+            : bench.Kernels().Fetch(settings.Image, line => bench.Error.WriteLine($"guest: {line}"), cancellation);
+        string agent = AgentProgram.Find(GuestCache.Agents(), line => bench.Error.WriteLine($"guest: {line}"), cancellation);
+        string? busyBox = settings.IsCheck ? null : ToolBox.OfThisMachine.Find("busybox");
+        bool hasShell = busyBox is not null;
+        GuestImage image = GuestImage.Build(kernel, agent, busyBox, cancellation, isUml ? null : QemuLauncher.Modules(settings.Qemu.Machine));
+        Guest guest = isUml
+            ? UmlLauncher.Start(
+                kernel,
+                image,
+                new UmlOptions { MemoryMiB = settings.Qemu.MemoryMiB, DeviceSocket = ((QemuVsock.VhostUser)device).Socket, HasShell = hasShell },
+                cancellation)
+            : QemuLauncher.OfThisMachine(ToolBox.OfThisMachine).Start(
+                kernel, image, settings.Qemu with { Device = device, HasShell = hasShell, BootLimit = BootLimit }, cancellation);
+        Introduce(guest, image);
+        return guest;
+    }
+
+    private void Introduce(Guest guest, GuestImage image)
     {
         bench.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"guest: Linux {guest.Hello.Release} in user mode, agent ready after {guest.ReadyAfter.TotalSeconds:0.00} s, image {image.Digest}"));
-        bench.Out.WriteLine($"guest: CID {GuestCid}; connect to a port of it: {device.Uds}, and say CONNECT PORT; its connections to port P of the host go to {device.Uds}_P");
+            $"guest: Linux {guest.Hello.Release} on {guest.Machine}, agent ready after {guest.ReadyAfter.TotalSeconds:0.00} s, image {image.Digest}"));
         foreach (string problem in guest.Hello.Problems)
         {
             bench.Error.WriteLine($"guest: {problem}");
         }
+    }
+
+    private int Show(Guest guest, Stream input, CancellationToken cancellation)
+    {
+        if (guest.Shell is { } shell)
+        {
+            return Converse(guest, shell, input, cancellation);
+        }
+
+        bench.Error.WriteLine("guest: there is no shell without busybox: sudo apt-get install -y busybox-static");
+        return ExitCodes.Passed;
     }
 
     /// <summary>Carries bytes both ways until one side ends.</summary>

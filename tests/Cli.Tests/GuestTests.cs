@@ -52,6 +52,9 @@ public sealed class GuestTests
     [TestCase("guest fetch debian:6.1 debain:6.12", 2, "unknown kernel 'debain:6.12' (did you mean 'debian:6.12'?)")]
     [TestCase("guest fetch /nowhere/vmlinuz", 2, "/nowhere/vmlinuz: ")]
     [TestCase("guest fetch debian:6.1", 3, "apt-cache is missing: this is not a Debian system; give a kernel by its path")]
+    [TestCase("guest boot debain:6.12", 2, "unknown kernel 'debain:6.12' (did you mean 'debian:6.12'?)")]
+    [TestCase("guest boot uml --device kernel", 2, "--device kernel: user-mode Linux reaches vhost-user devices only")]
+    [TestCase("guest boot debian:6.12 --accel fast", 2, "'fast'")]
     [TestCase("guest lsit", 2, "unknown command 'lsit' (did you mean 'list'?)")]
     public void Arguments_Wrong_AreExplained(string arguments, int exitCode, string message)
     {

@@ -19,6 +19,7 @@ public sealed class HelpTests
     [TestCase("guest")]
     [TestCase("guest fetch")]
     [TestCase("guest list")]
+    [TestCase("guest boot")]
     public void Help_OfEveryCommand_IsAsApproved(string command)
     {
         using Terminal terminal = new();

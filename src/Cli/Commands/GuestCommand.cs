@@ -17,12 +17,40 @@ internal static class GuestCommand
 
     private static Command Boot(Workbench bench)
     {
-        Argument<string> image = new("IMAGE") { Description = "uml: user-mode Linux, which needs neither KVM nor root." };
-        image.AcceptOnlyFromAmong(UmlKernel.Name);
-        Option<int> memory = CommonOptions.Number("--memory", "Memory of the guest in MiB.", 256, UmlOptions.MinMemoryMiB, UmlOptions.MaxMemoryMiB);
-        Command command = new("boot", "Boot a guest on the reference device and show a shell in it; Ctrl-C or the end of the input ends it.") { image, memory };
-        command.SetAction(parsed => new GuestBoot(bench, parsed.GetValue(memory)).Execute(Console.OpenStandardInput()));
+        QemuOptions defaults = new();
+        Argument<string> image = new("IMAGE") { Description = "uml: user-mode Linux, which needs neither KVM nor root; debian:6.1, debian:6.12, debian:RELEASE or the path of a bzImage: in QEMU." };
+        Option<int> memory = CommonOptions.Number("--memory", "Memory of the guest in MiB.", defaults.MemoryMiB, QemuOptions.MinMemoryMiB, QemuOptions.MaxMemoryMiB);
+        Option<string> machine = Choice("--machine", "The board that QEMU makes.", "q35", "microvm");
+        Option<string> accelerator = Choice("--accel", "Who runs QEMU's processors; auto: KVM if it can boot this kernel here, otherwise tcg.", "auto", "tcg", "kvm");
+        Option<string> device = Choice("--device", "The guest's vsock device; kernel: this machine's vhost-vsock, as the lab has it.", "reference", "kernel");
+        Option<bool> check = new("--check") { Description = "No shell: connect both ways, carry bytes there and back, and tell what KVM did." };
+        Command command = new("boot", "Boot a guest and show a shell in it; Ctrl-C or the end of the input ends it.") { image, memory, machine, accelerator, device, check };
+        command.SetAction(parsed =>
+        {
+            QemuOptions options = defaults with
+            {
+                MemoryMiB = parsed.GetValue(memory),
+                Machine = parsed.GetValue(machine) == "q35" ? QemuMachine.Q35 : QemuMachine.MicroVm,
+                Accelerator = Enum.Parse<GuestAccelerator>(parsed.GetRequiredValue(accelerator), ignoreCase: true),
+            };
+            string name = parsed.GetRequiredValue(image);
+            if (name != UmlKernel.Name)
+            {
+                KernelStore.CheckName(name);
+            }
+
+            return new GuestBoot(bench, new GuestBootSettings(name, options, parsed.GetValue(device) == "kernel", parsed.GetValue(check)))
+                .Execute(Console.OpenStandardInput());
+        });
         return command;
+    }
+
+    /// <summary>An option that takes one of a few words; the first is the default.</summary>
+    private static Option<string> Choice(string name, string description, params string[] words)
+    {
+        Option<string> option = new(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
+        option.AcceptOnlyFromAmong(words);
+        return option;
     }
 
     private static Command Fetch(Workbench bench)

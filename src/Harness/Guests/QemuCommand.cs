@@ -8,15 +8,9 @@ internal static class QemuCommand
 {
     /// <summary>
     /// mitigations=off, tsc, no_timer_check, edd=off: time that a translated processor would lose. panic, oops: a kernel that broke is not asked any
-    /// further; with -no-reboot the machine ends.
+    /// further; with -no-reboot the machine ends. loglevel: warnings and worse, since each character costs an exit of the processor.
     /// </summary>
-    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off";
-
-    /// <summary>Warnings and worse: each character costs an exit of the processor.</summary>
-    private const int NormalLevel = 5;
-
-    /// <summary>Everything: shows whether a kernel gets on.</summary>
-    private const int TrialLevel = 7;
+    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off loglevel=5";
 
     /// <summary>A virtio console comes up with its driver, whereas further ports of a multi-port device come some time after it; so each line is a device of its own.</summary>
     private const string AgentTerminal = "/dev/hvc0";
@@ -30,8 +24,7 @@ internal static class QemuCommand
     public sealed record Lines(string Initramfs, string ConsoleSocket, int AgentFd, int? ShellFd);
 
     /// <param name="accelerator">Not <see cref="GuestAccelerator.Auto"/>.</param>
-    /// <param name="isTrial">The kernel tells all it does.</param>
-    public static IReadOnlyList<string> Build(string qemu, GuestKernel kernel, QemuOptions options, GuestAccelerator accelerator, bool isTrial, Lines lines)
+    public static IReadOnlyList<string> Build(string qemu, GuestKernel kernel, QemuOptions options, GuestAccelerator accelerator, Lines lines)
     {
         string bus = options.Machine == QemuMachine.Q35 ? "pci" : "device";
         string memory = Number(options.MemoryMiB);
@@ -47,7 +40,7 @@ internal static class QemuCommand
             "-object", $"memory-backend-memfd,id=memory,size={memory}M,share=on",
             "-kernel", kernel.Image,
             "-initrd", lines.Initramfs,
-            "-append", KernelOptions(isTrial, lines.ShellFd is not null),
+            "-append", KernelOptions(lines.ShellFd is not null),
             "-chardev", $"socket,id=console,path={Escape(lines.ConsoleSocket)}",
             "-serial", "chardev:console",
             .. Terminal("agent", lines.AgentFd, bus),
@@ -66,8 +59,8 @@ internal static class QemuCommand
         return line;
     }
 
-    private static string KernelOptions(bool isTrial, bool hasShell) =>
-        $"{KernelLine} loglevel={Number(isTrial ? TrialLevel : NormalLevel)} {AgentProtocol.ChannelOption}={AgentTerminal}"
+    private static string KernelOptions(bool hasShell) =>
+        $"{KernelLine} {AgentProtocol.ChannelOption}={AgentTerminal}"
         + (hasShell ? $" {AgentProtocol.ShellOption}={ShellTerminal}" : "");
 
     private static IEnumerable<string> Terminal(string name, int fd, string bus) =>

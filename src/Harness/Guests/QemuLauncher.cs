@@ -71,7 +71,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
     }
 
     /// <summary>A boot by one accelerator.</summary>
-    /// <param name="IsTrial">KVM is not proven: the boot ends when it does not get on.</param>
+    /// <param name="IsTrial">KVM is not proven.</param>
     private sealed record Attempt(GuestAccelerator Accelerator, string? Why, bool IsTrial);
 
     private Guest StartByProof(GuestKernel kernel, GuestImage image, QemuOptions options, CancellationToken cancellation)
@@ -103,9 +103,9 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
             trial.Dispose();
         }
-        catch (GuestException)
+        catch (GuestException e)
         {
-            Guest translated = Translated(BootsNot);
+            Guest translated = Translated($"{BootsNot}: {e.Message.Split((char[])[';', '\n'])[0]}");
 
             // Only now it is KVM that is at fault and not what was to boot.
             proof.Keep(kernel, boots: false);
@@ -162,7 +162,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
                 using Inheritance? shellLine = terminal is null ? null : new Inheritance(terminal.Value.Second.Handle);
                 machine = Launch(
                     QemuCommand.Build(
-                        qemu, kernel, options, attempt.Accelerator, attempt.IsTrial, new QemuCommand.Lines(initramfs, consoleSocket, agentLine.Fd, shellLine?.Fd)),
+                        qemu, kernel, options, attempt.Accelerator, new QemuCommand.Lines(initramfs, consoleSocket, agentLine.Fd, shellLine?.Fd)),
                     folder.Path);
             }
 
@@ -209,6 +209,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         long begin,
         CancellationToken cancellation)
     {
+        TimeSpan limit = attempt.IsTrial && options.ProofLimit < options.BootLimit ? options.ProofLimit : options.BootLimit;
         while (Task.WaitAny([hello], (int)Glance.TotalMilliseconds, cancellation) < 0)
         {
             bool isSilent = console.Silence > options.SilenceLimit;
@@ -217,15 +218,15 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
                 throw new TimerException($"the microvm's kernel does not get on{LastSaid(machine, console)}");
             }
 
-            if (attempt.IsTrial && (isSilent || machine.LastLines.Any(l => l.Contains(KvmBroke, StringComparison.Ordinal))))
+            if (machine.LastLines.Any(l => l.Contains(KvmBroke, StringComparison.Ordinal)))
             {
-                throw new GuestException($"the kernel does not get on under KVM{LastSaid(machine, console)}");
+                throw new GuestException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
             }
 
-            if (Stopwatch.GetElapsedTime(begin) > options.BootLimit)
+            if (Stopwatch.GetElapsedTime(begin) > limit)
             {
                 throw new GuestException(
-                    string.Create(CultureInfo.InvariantCulture, $"QEMU's guest did not boot within {options.BootLimit.TotalSeconds:0.#} s{LastSaid(machine, console)}"));
+                    string.Create(CultureInfo.InvariantCulture, $"QEMU's guest did not boot within {limit.TotalSeconds:0.#} s{LastSaid(machine, console)}"));
             }
         }
 

@@ -10,6 +10,7 @@ die() {
 $b mount -t devtmpfs dev /dev
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
+$b mount -t tracefs tracing /sys/kernel/tracing
 
 while read -r weight module; do
   $b insmod "/lab/modules/$module.ko" || [ "$weight" = wanted ] || die "the module $module cannot be loaded"

@@ -300,6 +300,24 @@ public sealed class KernelStoreTests
                 .With.Message.StartsWith($"{file}: ").And.Message.Contains(message).And.Message.Contains("give the image that"));
     }
 
+    [TestCase(0x38, "ARMd", "is a kernel for arm64, not a Linux bzImage for x86")]
+    [TestCase(0x38, "RSC\u0005", "is a kernel for RISC-V, not a Linux bzImage for x86")]
+    [TestCase(0x206, "\u000f\u0002", "is a kernel for 32-bit processors")]
+    public void Image_OfAnotherArchitecture_IsNamed(int offset, string magic, string message)
+    {
+        using FakeDebian debian = new();
+        byte[] image = FakeDebian.Image("6.1.0 (x)");
+        System.Text.Encoding.ASCII.GetBytes(magic).CopyTo(image, offset);
+        if (offset == 0x38)
+        {
+            image.AsSpan(0x202, 4).Clear();
+        }
+
+        string file = debian.PathOf("Image");
+        File.WriteAllBytes(file, image);
+        Assert.That(() => debian.Store().Find(file), Throws.TypeOf<KernelException>().With.Message.StartsWith($"{file}: {message}"));
+    }
+
     [Test]
     public void Image_CutAnywhere_IsNeverReadBeyondItsEnd()
     {
