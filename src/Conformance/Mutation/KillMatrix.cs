@@ -41,6 +41,12 @@ public enum KillScope
 /// <param name="patience">How long a case waits for an answer; null for what is right for the reference device.</param>
 public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister register, ulong seed, TimeSpan? patience = null)
 {
+    /// <summary>
+    /// What some mutants do wrong shows only when their thread comes to it before the case looks, which a busy machine may delay: they are asked again. A mutant that
+    /// does nothing wrong passes every time.
+    /// </summary>
+    private const int Attempts = 3;
+
     /// <summary>A mutant that so many cases catch needs no more.</summary>
     private const int EnoughKills = 12;
 
@@ -53,7 +59,12 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
     {
         ILookup<bool, CaseRun> byOwn = runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
         List<string> killers = [];
-        bool own = Kill(mutant, byOwn[true], int.MaxValue, killers, cancellation);
+        bool own = false;
+        for (int attempt = 0; attempt < Attempts && !own; attempt++)
+        {
+            own = Kill(mutant, byOwn[true], int.MaxValue, killers, cancellation);
+        }
+
         if (scope == KillScope.Exhaustive || (scope == KillScope.Usual && killers.Count < EnoughKills))
         {
             IEnumerable<CaseRun> others = byOwn[false].Where(r => scope == KillScope.Exhaustive || !r.Case.Attribute.Slow).DistinctBy(r => r.Case.Id);
