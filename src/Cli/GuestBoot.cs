@@ -49,7 +49,7 @@ internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
     {
         ITarget reference = BuiltInTargets.Find(BuiltInTargets.Default, bench.Suites).ToTarget();
         using IVhostUserInstance device = (IVhostUserInstance)reference.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
-        using Guest guest = Start(new QemuVsock.VhostUser(device.Socket), cancellation);
+        using Guest guest = Start(new GuestVsock.VhostUser(device.Socket), cancellation);
         bench.Out.WriteLine($"guest: CID {GuestCid}; connect to a port of it: {device.Uds}, and say CONNECT PORT; its connections to port P of the host go to {device.Uds}_P");
         using HybridHostPeer host = new(new Timeline(CheckPatience), device.Uds);
         return settings.IsCheck ? new GuestCheck(bench, guest, host).Execute(isKernelDevice: false) : Show(guest, input, cancellation);
@@ -59,13 +59,13 @@ internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
     {
         VsockPermit permit = VsockPermit.Obtain();
         using CidLease lease = CidLease.Take(_ => true);
-        using Guest guest = Start(new QemuVsock.Kernel(lease.Cid), cancellation);
+        using Guest guest = Start(new GuestVsock.Kernel(lease.Cid), cancellation);
         bench.Out.WriteLine($"guest: CID {lease.Cid} of this machine's vhost-vsock");
         using VsockHostPeer host = new(new Timeline(CheckPatience), lease.Cid, permit);
         return settings.IsCheck ? new GuestCheck(bench, guest, host).Execute(isKernelDevice: true) : Show(guest, input, cancellation);
     }
 
-    private Guest Start(QemuVsock device, CancellationToken cancellation)
+    private Guest Start(GuestVsock device, CancellationToken cancellation)
     {
         bool isUml = settings.Image == UmlKernel.Name;
         GuestKernel kernel = isUml
@@ -79,7 +79,7 @@ internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
             ? UmlLauncher.Start(
                 kernel,
                 image,
-                new UmlOptions { MemoryMiB = settings.Qemu.MemoryMiB, DeviceSocket = ((QemuVsock.VhostUser)device).Socket, HasShell = hasShell },
+                new UmlOptions { MemoryMiB = settings.Qemu.MemoryMiB, DeviceSocket = ((GuestVsock.VhostUser)device).Socket, HasShell = hasShell },
                 cancellation)
             : QemuLauncher.OfThisMachine(ToolBox.OfThisMachine).Start(
                 kernel, image, settings.Qemu with { Device = device, HasShell = hasShell, BootLimit = BootLimit }, cancellation);

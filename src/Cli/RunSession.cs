@@ -36,7 +36,7 @@ internal sealed record RunSettings
 }
 
 /// <summary>One run from the first line printed to the bundle closed: the target judged, results stored as they come, a stop by signal survived.</summary>
-internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targetName, TargetManifest manifest, string profile, Shard? shard)
+internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targetName, TargetManifest manifest, IGuestSource guests, string profile, Shard? shard)
 {
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
@@ -74,7 +74,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Repeat = settings.Repeat,
                         Jobs = settings.Jobs,
                         FailFast = settings.FailFast,
-                        BootGuest = runs.Any(r => r.Case.NeedsGuest) ? new UmlGuests(bench.Error.WriteLine).Boot : null,
+                        Guests = runs.Any(r => r.Case.NeedsGuest) ? guests : null,
                         KernelLog = bench.KernelLog,
                         Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
@@ -216,6 +216,8 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         : IRunListener
     {
         public void TargetProbed(TargetFacts facts) => bundle.TargetProbed(facts);
+
+        public void GuestBooted(GuestRecord guest) => bundle.GuestBooted(guest);
 
         public void CaseStarted(CaseRun run, int repetition)
         {

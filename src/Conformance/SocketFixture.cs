@@ -67,7 +67,7 @@ public sealed class SocketFixture
     {
         Results listener = new();
         new SuiteRunner(Register).Run(
-            new RunRequest { Target = target, Runs = runs, Seed = Seed, Patience = patience, BootGuest = Guests.Boot },
+            new RunRequest { Target = target, Runs = runs, Seed = Seed, Patience = patience, Guests = Guests },
             listener,
             TestContext.CurrentContext.CancellationToken);
         return listener.All;

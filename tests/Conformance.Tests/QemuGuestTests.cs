@@ -58,7 +58,7 @@ public sealed class QemuGuestTests
     {
         GuestKernel kernel = Kernel(name);
         GuestImage image = GuestImage.Build(kernel, _agent, null, CancellationToken.None, QemuLauncher.Modules(machine));
-        QemuOptions options = new() { Machine = machine, Accelerator = GuestAccelerator.Tcg, Device = new QemuVsock.VhostUser(_device.Socket) };
+        QemuOptions options = new() { Machine = machine, Accelerator = GuestAccelerator.Tcg, Device = new GuestVsock.VhostUser(_device.Socket) };
         using Guest guest = QemuLauncher.OfThisMachine(ToolBox.OfThisMachine).Start(kernel, image, options, CancellationToken.None);
         TestContext.Progress.WriteLine($"{guest.Machine} {guest.Hello.Release}: agent ready after {guest.ReadyAfter.TotalSeconds:0.00} s");
 
@@ -105,7 +105,7 @@ public sealed class QemuGuestTests
         GuestImage image = GuestImage.Build(kernel, _agent, null, CancellationToken.None, QemuLauncher.Modules(QemuMachine.Q35));
         string nobody = Path.Combine(_folder.Path, "nobody");
         GuestException? failed = Assert.Throws<GuestException>(() => QemuLauncher.OfThisMachine(ToolBox.OfThisMachine).Start(
-            kernel, image, new QemuOptions { Accelerator = GuestAccelerator.Tcg, Device = new QemuVsock.VhostUser(nobody) }, CancellationToken.None));
+            kernel, image, new QemuOptions { Accelerator = GuestAccelerator.Tcg, Device = new GuestVsock.VhostUser(nobody) }, CancellationToken.None));
         Assert.That(failed!.Message, Does.Contain("QEMU ended with exit code 1").And.Contain(nobody));
     }
 

@@ -46,7 +46,7 @@ internal static class GuestCommand
     }
 
     /// <summary>An option that takes one of a few words; the first is the default.</summary>
-    private static Option<string> Choice(string name, string description, params string[] words)
+    internal static Option<string> Choice(string name, string description, params string[] words)
     {
         Option<string> option = new(name) { Description = description, HelpName = string.Join('|', words), DefaultValueFactory = _ => words[0] };
         option.AcceptOnlyFromAmong(words);

@@ -14,7 +14,13 @@ internal static class ReplayCommand
         Argument<string> name = new("CASE") { Description = "Full name of the case: VSC-0101, or VSC-0101[split] for one variant." };
         Option<string?> target = new("--target") { Description = "Another target than the bundle's.", HelpName = "T" };
         Option<string?> output = CommonOptions.Out("Folder of the new bundle. [default: a new one under out/]");
+        GuestOptions guest = new();
         Command command = new("replay", "Repeat one case of a bundle with the same seed.") { bundle, name, target, output };
+        foreach (Option option in guest.All)
+        {
+            command.Add(option);
+        }
+
         command.SetAction(parsed =>
         {
             RunReport report = Bundle.Open(parsed.GetRequiredValue(bundle), bench.Register);
@@ -23,13 +29,17 @@ internal static class ReplayCommand
 
             string targetName = parsed.GetValue(target) ?? report.Target.Manifest;
             TargetManifest manifest = BuiltInTargets.Find(targetName, bench.Suites);
-            Selection selection = new() { Profile = Profile.Find(Profile.DefaultFor(manifest.Transport), bench.Suites), Transport = manifest.Transport, Cases = [wanted] };
-            RunSession session = new(bench, runSuite, targetName, manifest, selection.Profile.Name, shard: null);
+            Selection selection = new() { Profile = Profile.Find(ProfileOf(report, manifest, bench), bench.Suites), Transport = manifest.Transport, Cases = [wanted] };
+            RunSession session = new(bench, runSuite, targetName, manifest, guest.Source(parsed, manifest, bench), selection.Profile.Name, shard: null);
             return session.Execute(
                 selection.From(bench.Catalogue), new RunSettings { Seed = report.Run.Seed, Out = parsed.GetValue(output) });
         });
         return command;
     }
+
+    /// <summary>The bundle's, where it is known here: a case may belong to no other.</summary>
+    private static string ProfileOf(RunReport report, TargetManifest manifest, Workbench bench) =>
+        Profile.Names(bench.Suites).Contains(report.Run.Profile) ? report.Run.Profile : Profile.DefaultFor(manifest.Transport);
 
     private static void RefuseUnknown(RunReport report, string wanted, string folder)
     {

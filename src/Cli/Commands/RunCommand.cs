@@ -75,12 +75,18 @@ internal static class RunCommand
             HelpName = "K",
             Arity = ArgumentArity.ZeroOrOne,
         };
+        GuestOptions guest = new();
         Option<string?> suites = CommonOptions.Suites();
 
         Command command = new("run", "Judge a target and write a bundle.")
         {
             target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
         };
+        foreach (Option option in guest.All)
+        {
+            command.Add(option);
+        }
+
         command.SetAction(parsed =>
         {
             if (parsed.GetResult(lab) is not null)
@@ -120,7 +126,7 @@ internal static class RunCommand
                 Out = parsed.GetValue(output),
                 Resume = begun,
             };
-            RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, selection.Profile.Name, selection.Shard);
+            RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, guest.Source(parsed, manifest, here), selection.Profile.Name, selection.Shard);
             return session.Execute(selection.From(here.Catalogue), settings);
         });
         return command;

@@ -17,6 +17,8 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     // Every wait of a case has a deadline of its own; this only catches a case that has a loop of its own.
     private static readonly TimeSpan CaseLimit = TimeSpan.FromSeconds(180);
 
+    private const int ConsoleLines = 30;
+
     private readonly KernelWitness? kernel = request.KernelLog is { } open ? new KernelWitness(open()) : null;
 
     /// <summary>The result of a case that cannot be asked because a feature it needs is not offered; null when it can.</summary>
@@ -32,7 +34,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             };
         }
 
-        if (run.Case.NeedsGuest && request.BootGuest is null)
+        if (run.Case.NeedsGuest && request.Guests is null)
         {
             return Begin(run, repetition) with
             {
@@ -83,6 +85,14 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         judged = WithFindings(judged, evidence);
         return SaveTrace(kernel?.Judge(judged) ?? judged, evidence);
     }
+
+    /// <summary>The result of a case that needs more than the guest's driver accepted of what the target offers.</summary>
+    public CaseResult Beyond(CaseRun run, int repetition, VirtioFeatures missing) => Begin(run, repetition) with
+    {
+        Verdict = Verdict.NotSupported,
+        Termination = Termination.NotStarted,
+        Observed = $"{missing}: offered by the target, and not accepted by the guest or what runs it",
+    };
 
     /// <summary>The result of a case that something of ours kept from being put.</summary>
     public CaseResult Unable(CaseRun run, int repetition, string code, string why) => Begin(run, repetition) with
@@ -154,6 +164,13 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
                 Observed = e.Message,
             };
         }
+        catch (GuestLostException e)
+        {
+            // A device that ended may take its guest with it; a guest that ends by itself says nothing of the device.
+            result = instance.HasExited
+                ? result with { Verdict = Verdict.Fail, FailureCode = "target-ended", Expected = "the target serves its guest", Observed = FirstLine(e.Message) }
+                : result with { Verdict = Verdict.HarnessError, FailureCode = "guest-lost", Observed = FirstLine(e.Message) };
+        }
         catch (TransportException e)
         {
             result = result with
@@ -176,8 +193,15 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             result = result with { Termination = gone ? Termination.TargetClosed : Termination.Clean, Recorded = context?.Recorded ?? result.Recorded };
         }
 
-        return WithPostmortem(result, instance);
+        return WithConsole(WithPostmortem(result, instance), guest);
     }
+
+    private static string FirstLine(string text) => text.Split('\n')[0];
+
+    private static CaseResult WithConsole(CaseResult result, Guest? guest) =>
+        guest is null || Verdicts.ExitCode([result.Verdict]) == 0 || guest.Console is not { Count: > 0 } console
+            ? result
+            : result with { Log = $"{(result.Log is null ? "" : $"{result.Log}\n\n")}the end of the guest's console:\n{string.Join('\n', console.TakeLast(ConsoleLines))}" };
 
     /// <summary>A missed SHOULD is legal; a device that no longer answers at all is not, whatever the case was about.</summary>
     private Verdict Weigh(CaseRun run, string code, ITargetInstance instance)

@@ -26,8 +26,8 @@ public sealed record RunRequest
     /// <summary>Where traces go: a folder that exists; null: none are kept.</summary>
     public string? TraceFolder { get; init; }
 
-    /// <summary>Boots a guest on a running target for the cases that need one; null: those are not applicable.</summary>
-    public Func<IVhostUserInstance, CancellationToken, Guest>? BootGuest { get; init; }
+    /// <summary>Boots guests on the running target for the cases that need one; null: those are not applicable.</summary>
+    public IGuestSource? Guests { get; init; }
 
     /// <summary>Opens the log of the kernel that is judged, one for each worker; null: it is not looked at.</summary>
     public Func<IKernelLog>? KernelLog { get; init; }
@@ -46,6 +46,11 @@ public sealed record TargetFacts(VirtioFeatures OfferedFeatures, ulong ProtocolF
 public interface IRunListener
 {
     void TargetProbed(TargetFacts facts);
+
+    /// <summary>A guest was booted, or given up (<see cref="GuestRecord.Boots"/> is then 0).</summary>
+    void GuestBooted(GuestRecord guest)
+    {
+    }
 
     /// <summary>Must have noted the start when it returns: the case may end this process, or the machine.</summary>
     void CaseStarted(CaseRun run, int repetition);

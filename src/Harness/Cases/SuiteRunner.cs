@@ -112,7 +112,8 @@ public sealed class SuiteRunner(RequirementRegister register)
         private readonly CaseExecution execution = new(request, suite.Register);
         private InstanceFolder? folder;
         private ITargetInstance? instance;
-        private Guest? guest;
+        private readonly GuestKeeper? guests = request.Guests is { } source ? new GuestKeeper(source, listener) : null;
+        private bool hasServedGuest;
 
         public TargetFacts Probe(CancellationToken cancellation)
         {
@@ -157,7 +158,7 @@ public sealed class SuiteRunner(RequirementRegister register)
 
         public void Dispose()
         {
-            guest?.Dispose();
+            guests?.Dispose();
             instance?.Dispose();
             folder?.Dispose();
             execution.Dispose();
@@ -188,31 +189,27 @@ public sealed class SuiteRunner(RequirementRegister register)
 
         private CaseResult RunOnTarget(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
         {
-            bool alone = run.Case.Attribute.Isolation == Isolation.Process || request.Target.IsFreshForEachCase;
-            if (alone)
-            {
-                Retire();
-            }
-
-            if (run.Case.NeedsGuest != guest is not null)
+            bool alone = run.Case.Attribute.Isolation == Isolation.Process || (request.Target.IsFreshForEachCase && !run.Case.NeedsGuest);
+            if (alone || run.Case.NeedsGuest != hasServedGuest)
             {
                 // A back end has one front end at a time: the guest's or ours.
                 Retire();
             }
 
+            hasServedGuest = run.Case.NeedsGuest;
             CaseResult result;
             try
             {
-                result = execution.Run(run, repetition, Instance(cancellation), run.Case.NeedsGuest ? GuestOn(Instance(cancellation), cancellation) : null, facts);
+                result = run.Case.NeedsGuest ? RunInGuest(run, repetition, facts, cancellation) : execution.Run(run, repetition, Instance(cancellation), null, facts);
             }
-            catch (Exception e) when (e is GuestException or KernelException)
+            catch (Exception e) when (e is GuestException or KernelException or GuestCallException)
             {
                 Retire();
                 return execution.Unable(run, repetition, "guest-not-ready", e.Message);
             }
 
             // After a failure nothing is known about the state of the target: the next case gets a new one.
-            if (request.Target.CanRestart && (alone || Verdicts.ExitCode([result.Verdict]) != 0))
+            if (alone || Verdicts.ExitCode([result.Verdict]) != 0)
             {
                 Retire();
             }
@@ -220,29 +217,25 @@ public sealed class SuiteRunner(RequirementRegister register)
             return result;
         }
 
+        private CaseResult RunInGuest(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
+        {
+            ITargetInstance target = Instance(cancellation);
+            Guest guest = guests!.Ready(target, cancellation);
+            VirtioFeatures missing = guests.Lacks(run.Case.Attribute.Needs);
+            return missing == 0
+                ? guests.Inspect(execution.Run(run, repetition, target, guest, facts))
+                : execution.Beyond(run, repetition, missing);
+        }
+
+        /// <summary>A target that cannot be started again goes on, without the guest.</summary>
         private void Retire()
         {
+            guests?.Release();
             if (request.Target.CanRestart)
             {
-                guest?.Dispose();
-                guest = null;
                 instance?.Dispose();
                 instance = null;
             }
-        }
-
-        /// <summary>The guest of the cases before, when it is as good as new; otherwise another.</summary>
-        private Guest GuestOn(ITargetInstance target, CancellationToken cancellation)
-        {
-            if (guest is { HasExited: false } && guest.Agent.Reset().GetAwaiter().GetResult().Succeeded)
-            {
-                return guest;
-            }
-
-            guest?.Dispose();
-            guest = null;
-            return guest = request.BootGuest!(
-                target as IVhostUserInstance ?? throw new GuestException("guests boot on vhost-user targets only"), cancellation);
         }
 
         private ITargetInstance Instance(CancellationToken cancellation)

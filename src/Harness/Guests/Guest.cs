@@ -37,6 +37,11 @@ public sealed class Guest : IDisposable
     /// <summary>What it runs on.</summary>
     public required GuestMachine Machine { get; init; }
 
+    public required GuestKernel Kernel { get; init; }
+
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the initramfs.</summary>
+    public required string ImageDigest { get; init; }
+
     /// <summary>The end of what the guest's kernel printed, and its machine; oldest first, fit to be printed.</summary>
     public IReadOnlyList<string> Console => OwnConsole is null ? _machine.LastLines : [.. _machine.LastLines, .. OwnConsole.Lines];
 

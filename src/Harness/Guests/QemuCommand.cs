@@ -48,10 +48,10 @@ internal static class QemuCommand
         ];
         switch (options.Device)
         {
-            case QemuVsock.VhostUser { Socket: var socket }:
+            case GuestVsock.VhostUser { Socket: var socket }:
                 line.AddRange(["-chardev", $"socket,id=vsock,path={Escape(socket)}", "-device", $"vhost-user-vsock-{bus},chardev=vsock"]);
                 break;
-            case QemuVsock.Kernel { Cid: var cid }:
+            case GuestVsock.Kernel { Cid: var cid }:
                 line.AddRange(["-device", string.Create(CultureInfo.InvariantCulture, $"vhost-vsock-{bus},guest-cid={cid}")]);
                 break;
         }

@@ -91,7 +91,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
 
         // A back end may serve only one front end in its life.
-        bool isWhole = options.Device is not QemuVsock.VhostUser;
+        bool isWhole = options.Device is not GuestVsock.VhostUser;
         try
         {
             Guest trial = Boot(kernel, image, isWhole ? options : options with { Device = null }, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", true), cancellation);
@@ -174,6 +174,8 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             return new Guest(machine, folder, agent, hello, Stopwatch.GetElapsedTime(begin), shell)
             {
                 Machine = new GuestMachine($"qemu {board}", attempt.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", attempt.Why),
+                Kernel = kernel,
+                ImageDigest = image.Digest,
                 OwnConsole = console,
             };
         }
@@ -270,7 +272,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
                 + "give it more memory");
         }
 
-        if (options.Device is QemuVsock.Kernel && !File.Exists(VhostDevice))
+        if (options.Device is GuestVsock.Kernel && !File.Exists(VhostDevice))
         {
             throw new GuestException(
                 $"{VhostDevice} does not exist: this machine's kernel has no vhost-vsock, or its module is not loaded (sudo modprobe vhost_vsock); run in the lab: vsockspec lab -- ARGS");

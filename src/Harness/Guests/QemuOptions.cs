@@ -23,22 +23,6 @@ public enum GuestAccelerator
     Kvm,
 }
 
-/// <summary>The vsock device of a guest in QEMU.</summary>
-public abstract record QemuVsock
-{
-    private QemuVsock()
-    {
-    }
-
-    /// <summary>A back end in a process of its own (vhost-user-vsock).</summary>
-    /// <param name="Socket">Path of its vhost-user socket, which listens.</param>
-    public sealed record VhostUser(string Socket) : QemuVsock;
-
-    /// <summary>This machine's kernel, through /dev/vhost-vsock (vhost-vsock).</summary>
-    /// <param name="Cid">Of the guest; nobody else on this machine uses it for as long as the guest lives.</param>
-    public sealed record Kernel(ulong Cid) : QemuVsock;
-}
-
 /// <summary>How a guest in QEMU is to be.</summary>
 public sealed record QemuOptions
 {
@@ -59,7 +43,7 @@ public sealed record QemuOptions
     public int Cpus { get; init; } = 1;
 
     /// <summary>Null: a guest without a vsock device.</summary>
-    public QemuVsock? Device { get; init; }
+    public GuestVsock? Device { get; init; }
 
     /// <summary>From the start of the machine to the agent's hello, for each attempt.</summary>
     public TimeSpan BootLimit { get; init; } = TimeSpan.FromSeconds(60);

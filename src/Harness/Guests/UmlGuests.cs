@@ -1,22 +1,18 @@
-using Vsockspec.Targets;
-
 namespace Vsockspec.Guests;
 
-/// <summary>
-/// Guests in user-mode Linux on vhost-user targets. Kernel, agent and image are made once, when the first guest is asked for. Safe to use from several threads.
-/// </summary>
-public sealed class UmlGuests(Action<string> progress)
+/// <summary>Guests in user-mode Linux. Kernel, agent and image are made once, when the first guest is asked for.</summary>
+public sealed class UmlGuests(Action<string> progress) : IGuestSource
 {
     private readonly Lock _gate = new();
     private (GuestKernel Kernel, GuestImage Image)? _made;
 
-    /// <summary>Boots a guest on the target and returns when its agent is ready.</summary>
-    /// <exception cref="GuestException">It did not boot, or the agent could not be made.</exception>
-    /// <exception cref="KernelException">There is no kernel; the message has the remedy.</exception>
-    public Guest Boot(IVhostUserInstance target, CancellationToken cancellation)
+    public Guest Boot(GuestVsock device, CancellationToken cancellation)
     {
+        string socket = device is GuestVsock.VhostUser back
+            ? back.Socket
+            : throw new GuestException("user-mode Linux reaches vhost-user devices only; use a kernel in QEMU: --guest debian:6.12");
         (GuestKernel kernel, GuestImage image) = Make(cancellation);
-        return UmlLauncher.Start(kernel, image, new UmlOptions { DeviceSocket = target.Socket }, cancellation);
+        return UmlLauncher.Start(kernel, image, new UmlOptions { DeviceSocket = socket }, cancellation);
     }
 
     private (GuestKernel Kernel, GuestImage Image) Make(CancellationToken cancellation)

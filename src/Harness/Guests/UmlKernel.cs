@@ -7,6 +7,9 @@ public static class UmlKernel
 {
     public const string Name = "uml";
 
+    /// <summary>Debian's name of the program.</summary>
+    public const string Program = "linux";
+
     private const int MaxAnswer = 4096;
     private static readonly string[] ModuleFolders = ["/usr/lib/uml/modules", "/lib/uml/modules"];
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
@@ -15,7 +18,7 @@ public static class UmlKernel
     /// <exception cref="KernelException">The program does not say its release.</exception>
     public static GuestKernel? Find(ToolBox tools, CancellationToken cancellation)
     {
-        if (tools.Find("linux") is not { } program)
+        if (tools.Find(Program) is not { } program)
         {
             return null;
         }

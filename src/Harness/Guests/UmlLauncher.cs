@@ -47,7 +47,12 @@ public static class UmlLauncher
             TargetProcess running = machine;
             agent = new AgentClient(new AgentConnection(ours, () => ConsoleOf(running)));
             AgentHello hello = WaitForHello(agent, running, options.BootLimit, cancellation);
-            return new Guest(machine, folder, agent, hello, Stopwatch.GetElapsedTime(begin), shell) { Machine = new GuestMachine("user-mode Linux", "native", null) };
+            return new Guest(machine, folder, agent, hello, Stopwatch.GetElapsedTime(begin), shell)
+            {
+                Machine = new GuestMachine("user-mode Linux", "native", null),
+                Kernel = kernel,
+                ImageDigest = image.Digest,
+            };
         }
         catch
         {

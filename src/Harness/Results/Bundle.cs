@@ -38,7 +38,7 @@ public static class Bundle
             : ReadCases(Path.Combine(folder, CasesFile));
         try
         {
-            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, cases, register);
+            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, document.Guests, cases, register);
         }
         catch (KeyNotFoundException e)
         {

@@ -36,6 +36,7 @@ public static class BundleMerge
             Selected = parts.Sum(p => p.Run.Selected),
             State = parts.All(p => p.Run.State == RunState.Complete) ? RunState.Complete : RunState.Stopped,
         };
+        IReadOnlyList<GuestRecord> guests = parts.SelectMany(p => p.Guests).Aggregate((IReadOnlyList<GuestRecord>)[], GuestRecord.Add);
         CaseResult[] cases = [.. parts.SelectMany(p => p.Cases)];
         using (BundleWriter writer = BundleWriter.Create(destination, first.Suite, first.Target, first.Environment, run, register))
         {
@@ -49,7 +50,7 @@ public static class BundleMerge
             }
         }
 
-        RunReport merged = ReportBuilder.Build(first.Suite, first.Target, first.Environment, run, cases, register);
+        RunReport merged = ReportBuilder.Build(first.Suite, first.Target, first.Environment, run, guests, cases, register);
         Bundle.Write(destination, merged);
         return merged;
     }

@@ -20,6 +20,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private TargetInfo _target;
     private RunInfo _run;
+    private IReadOnlyList<GuestRecord> _guests = [];
 
     private BundleWriter(
         string folder, FileStream lines, RunJournal journal, SuiteInfo suite, TargetInfo target, EnvironmentInfo environment, RunInfo run, RequirementRegister register, TimeSpan before = default)
@@ -113,6 +114,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
             Interrupted = interrupted,
         };
         writer._cases.AddRange(cases);
+        writer._guests = document.Guests;
         return writer;
     }
 
@@ -124,6 +126,12 @@ public sealed class BundleWriter : IRunListener, IDisposable
             ProtocolFeatures = [.. FeatureNames.OfProtocol(facts.ProtocolFeatures)],
             Config = facts.Config,
         };
+        WriteDocument();
+    }
+
+    public void GuestBooted(GuestRecord guest)
+    {
+        _guests = GuestRecord.Add(_guests, guest);
         WriteDocument();
     }
 
@@ -164,7 +172,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
         _journal.Dispose();
     }
 
-    private RunReport Build() => ReportBuilder.Build(_suite, _target, _environment, _run, [.. _cases], _register);
+    private RunReport Build() => ReportBuilder.Build(_suite, _target, _environment, _run, _guests, [.. _cases], _register);
 
     private void WriteDocument() => Bundle.WriteFile(Path.Combine(Folder, Bundle.ResultsFile), BundleJson.Document(Build()));
 }

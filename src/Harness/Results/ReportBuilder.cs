@@ -6,7 +6,13 @@ namespace Vsockspec.Results;
 public static class ReportBuilder
 {
     public static RunReport Build(
-        SuiteInfo suite, TargetInfo target, EnvironmentInfo environment, RunInfo run, IReadOnlyList<CaseResult> cases, RequirementRegister register)
+        SuiteInfo suite,
+        TargetInfo target,
+        EnvironmentInfo environment,
+        RunInfo run,
+        IReadOnlyList<GuestRecord> guests,
+        IReadOnlyList<CaseResult> cases,
+        RequirementRegister register)
     {
         AuditorEntry[] auditor =
         [
@@ -22,6 +28,7 @@ public static class ReportBuilder
             Target = target,
             Environment = environment,
             Run = run,
+            Guests = guests,
             Cases = cases,
             Auditor = auditor,
             Requirements = requirements,

@@ -18,6 +18,9 @@ public sealed record RunReport
 
     public required RunInfo Run { get; init; }
 
+    /// <summary>The guests that served cases; empty where no case needed one.</summary>
+    public IReadOnlyList<GuestRecord> Guests { get; init; } = [];
+
     /// <summary>In the order in which they ran.</summary>
     public required IReadOnlyList<CaseResult> Cases { get; init; }
 

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace Vsockspec.Targets;
 
 /// <summary>How to start a target. Texts still hold placeholders.</summary>
@@ -17,12 +15,12 @@ public sealed record LaunchSpec(
 public sealed record AttachSpec(string Socket, string Uds, ulong GuestCid);
 
 /// <summary>The description of one target, as a YAML file gives it (docs/manifest.md).</summary>
-public sealed partial record TargetManifest
+public sealed record TargetManifest
 {
     private const string KernelPlaceholder = "{kernel}";
     private const string VhostUser = "vhost-user";
     private const string VhostKernel = "vhost-kernel";
-    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations"];
+    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations", "guest"];
 
     public required string Name { get; init; }
 
@@ -45,6 +43,9 @@ public sealed partial record TargetManifest
 
     /// <summary>Full path of the expectations file; null when there is none.</summary>
     public string? Expectations { get; init; }
+
+    /// <summary>What boots the guests of cases that need one; null: what vsockspec brings along.</summary>
+    public GuestSpec? Guest { get; init; }
 
     /// <summary>The manifest's own path; relative paths inside it start from its folder.</summary>
     public required string File { get; init; }
@@ -87,6 +88,7 @@ public sealed partial record TargetManifest
             Device = map.OptionalText("device"),
             Claims = ReadClaims(map),
             Expectations = ReadExpectations(map),
+            Guest = map.OptionalMap("guest") is { } guest ? GuestSpec.Read(guest) : null,
         };
 
         if (manifest.Expectations is { } expectations && !System.IO.File.Exists(expectations))
@@ -145,8 +147,8 @@ public sealed partial record TargetManifest
 
         IReadOnlyDictionary<string, string> environment = map.TextByName("env");
         string? workingDirectory = map.OptionalText("workingDirectory");
-        RefuseUnknownPlaceholders(map, "command", command);
-        RefuseUnknownPlaceholders(map, "env", environment.Values);
+        PlaceholderNames.RefuseUnknown(map, "command", command, Placeholders.Names);
+        PlaceholderNames.RefuseUnknown(map, "env", environment.Values, Placeholders.Names);
         if (!command.Concat(environment.Values).Any(t => t.Contains("{socket}", StringComparison.Ordinal)))
         {
             throw map.Error("command", "nowhere says {socket}; pass the target the path of the socket it has to serve");
@@ -182,24 +184,6 @@ public sealed partial record TargetManifest
         return claims;
     }
 
-    private static void RefuseUnknownPlaceholders(YamlMap map, string field, IEnumerable<string> texts)
-    {
-        foreach (string text in texts)
-        {
-            foreach (Match match in PlaceholderPattern().Matches(text))
-            {
-                string name = match.Groups[1].Value;
-                if (!Placeholders.Names.Contains(name))
-                {
-                    throw map.Error(field, $"has the unknown placeholder {match.Value}{Suggestion.For(name, Placeholders.Names)}; known are: {string.Join(", ", Placeholders.Names)}");
-                }
-            }
-        }
-    }
-
     private static string Beside(string file, string path) =>
         Path.GetFullPath(path, Path.GetDirectoryName(Path.GetFullPath(file))!);
-
-    [GeneratedRegex(@"\{([A-Za-z]+)\}")]
-    private static partial Regex PlaceholderPattern();
 }

@@ -194,7 +194,7 @@ public sealed class BundleTests
     {
         RunReport before = Sample.Report();
         RunReport after = ReportBuilder.Build(
-            Sample.Suite, Sample.Target, Sample.Machine, before.Run,
+            Sample.Suite, Sample.Target, Sample.Machine, before.Run, [],
             [Sample.Passed with { Verdict = Verdict.Fail }, Sample.Failed with { Verdict = Verdict.Pass }, Sample.Probed, Sample.Loose], Sample.Register);
 
         IReadOnlyList<CaseChange> changes = BundleDiff.Between(before, after);

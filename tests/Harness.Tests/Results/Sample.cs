@@ -87,5 +87,5 @@ internal static class Sample
 
     public static BundleWriter Begin(string folder) => BundleWriter.Create(folder, Suite, Target, Machine, Run, Register);
 
-    public static RunReport Report() => ReportBuilder.Build(Suite, Target, Machine, Run with { State = RunState.Complete, DurationMs = 1234.5 }, All, Register);
+    public static RunReport Report() => ReportBuilder.Build(Suite, Target, Machine, Run with { State = RunState.Complete, DurationMs = 1234.5 }, [], All, Register);
 }

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Vsockspec.Guests;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary>The options that say which guests serve the cases that need one.</summary>
+internal sealed class GuestOptions
+{
+    /// <summary>A guest whose KVM is itself in a translated machine takes half a minute.</summary>
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
+
+    private readonly Option<string?> _guest = new("--guest")
+    {
+        Description = "What serves cases that need a guest: uml (user-mode Linux), or a kernel that QEMU boots: debian:6.1, debian:6.12, debian:RELEASE, a path. "
+            + "[default: the manifest's; else uml where it is installed and reaches the device, else debian:6.12]",
+        HelpName = "G",
+    };
+
+    private readonly Option<string> _machine = GuestCommand.Choice("--guest-machine", "The board that QEMU makes.", "q35", "microvm");
+
+    private readonly Option<string> _accelerator = GuestCommand.Choice(
+        "--guest-accel", "Who runs QEMU's processors; auto: KVM if it can boot this kernel here, otherwise tcg.", "auto", "tcg", "kvm");
+
+    public IEnumerable<Option> All => [_guest, _machine, _accelerator];
+
+    /// <exception cref="KernelException">No kernel is called so.</exception>
+    public IGuestSource Source(ParseResult parsed, TargetManifest manifest, Workbench bench)
+    {
+        string? name = parsed.GetValue(_guest);
+        if (name is not null && name != UmlKernel.Name)
+        {
+            KernelStore.CheckName(name);
+        }
+
+        Action<string> progress = line => bench.Error.WriteLine($"guest: {line}");
+        if (manifest.Guest is { } spec)
+        {
+            return new CommandGuests(spec, manifest.File, bench.Kernels, name, progress);
+        }
+
+        if (name == UmlKernel.Name || (name is null && manifest.Device is null && ToolBox.OfThisMachine.Find(UmlKernel.Program) is not null))
+        {
+            return new UmlGuests(progress);
+        }
+
+        QemuOptions options = new()
+        {
+            Machine = parsed.GetValue(_machine) == "q35" ? QemuMachine.Q35 : QemuMachine.MicroVm,
+            Accelerator = Enum.Parse<GuestAccelerator>(parsed.GetRequiredValue(_accelerator), ignoreCase: true),
+            BootLimit = BootLimit,
+        };
+        return new QemuGuests(bench.Kernels, name ?? GuestSpec.DefaultKernel, options, progress);
+    }
+}

@@ -1,0 +1,72 @@
+using Vsockspec.Guests;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cases;
+
+/// <summary>What a guest was made from and what it ran on: a verdict of the cases that it served may depend on it.</summary>
+public sealed record GuestRecord
+{
+    /// <summary><c>user-mode Linux</c>, <c>qemu q35</c>, or what the manifest starts.</summary>
+    public required string Vmm { get; init; }
+
+    /// <summary><c>native</c>, <c>tcg</c>, <c>kvm</c>, or <c>unknown</c>.</summary>
+    public required string Accelerator { get; init; }
+
+    /// <summary>Why it is this accelerator, where it was chosen here.</summary>
+    public string? Why { get; init; }
+
+    /// <summary>Of the guest's kernel, as it says it.</summary>
+    public required string Release { get; init; }
+
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the kernel's image.</summary>
+    public required string KernelDigest { get; init; }
+
+    /// <summary>The same over the initramfs.</summary>
+    public required string ImageDigest { get; init; }
+
+    /// <summary>What the guest's vsock driver accepted; null where it does not tell.</summary>
+    public IReadOnlyList<string>? Features { get; init; }
+
+    /// <summary>Guests like this that were booted.</summary>
+    public int Boots { get; init; } = 1;
+
+    /// <summary>From the start of the machine to the agent's hello: the longest.</summary>
+    public double ReadyMs { get; init; }
+
+    /// <summary>Why guests like this were given up before the run ended; at most 100.</summary>
+    public IReadOnlyList<string> GivenUp { get; init; } = [];
+
+    internal const int MaxGivenUp = 100;
+
+    internal static GuestRecord Of(Guest guest, Wire.VirtioFeatures? features) => new()
+    {
+        Vmm = guest.Machine.Vmm,
+        Accelerator = guest.Machine.Accelerator,
+        Why = guest.Machine.Why,
+        Release = Printable.Clean(guest.Hello.Release),
+        KernelDigest = guest.Kernel.Digest,
+        ImageDigest = guest.ImageDigest,
+        Features = features is { } accepted ? [.. FeatureNames.Of(accepted)] : null,
+        ReadyMs = Math.Round(guest.ReadyAfter.TotalMilliseconds),
+    };
+
+    /// <summary>True when both are boots of the same guest.</summary>
+    public bool IsLike(GuestRecord other) =>
+        (Vmm, Accelerator, Release, KernelDigest, ImageDigest) == (other.Vmm, other.Accelerator, other.Release, other.KernelDigest, other.ImageDigest)
+        && (Features ?? []).SequenceEqual(other.Features ?? []);
+
+    /// <summary>Both as one.</summary>
+    public GuestRecord With(GuestRecord more) => this with
+    {
+        Boots = Boots + more.Boots,
+        ReadyMs = Math.Max(ReadyMs, more.ReadyMs),
+        GivenUp = [.. GivenUp.Concat(more.GivenUp).Take(MaxGivenUp)],
+    };
+
+    /// <summary>The list with one more; those that are alike are one.</summary>
+    public static IReadOnlyList<GuestRecord> Add(IReadOnlyList<GuestRecord> list, GuestRecord guest)
+    {
+        int same = list.ToList().FindIndex(guest.IsLike);
+        return same < 0 ? [.. list, guest] : [.. list.Select((known, i) => i == same ? known.With(guest) : known)];
+    }
+}

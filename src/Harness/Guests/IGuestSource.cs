@@ -1,0 +1,11 @@
+namespace Vsockspec.Guests;
+
+/// <summary>Boots guests of one kind. Safe to use from several threads.</summary>
+public interface IGuestSource
+{
+    /// <summary>Boots a guest on a device and returns when its agent is ready.</summary>
+    /// <exception cref="GuestException">It did not boot, cannot have such a device, or the agent could not be made.</exception>
+    /// <exception cref="KernelException">There is no such kernel; the message has the remedy.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing of the guest is left.</exception>
+    Guest Boot(GuestVsock device, CancellationToken cancellation);
+}

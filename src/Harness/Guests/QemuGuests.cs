@@ -1,0 +1,33 @@
+namespace Vsockspec.Guests;
+
+/// <summary>Guests in QEMU. Kernel, agent and image are made once, when the first guest is asked for.</summary>
+/// <param name="kernels">Opens the cache of kernels.</param>
+/// <param name="kernelName">As <see cref="KernelStore"/> takes it.</param>
+/// <param name="options">How the machines are to be; the device is that of each boot.</param>
+public sealed class QemuGuests(Func<KernelStore> kernels, string kernelName, QemuOptions options, Action<string> progress) : IGuestSource
+{
+    private readonly Lock _gate = new();
+    private (QemuLauncher Launcher, GuestKernel Kernel, GuestImage Image)? _made;
+
+    public Guest Boot(GuestVsock device, CancellationToken cancellation)
+    {
+        (QemuLauncher launcher, GuestKernel kernel, GuestImage image) = Make(cancellation);
+        return launcher.Start(kernel, image, options with { Device = device }, cancellation);
+    }
+
+    private (QemuLauncher Launcher, GuestKernel Kernel, GuestImage Image) Make(CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            if (_made is null)
+            {
+                QemuLauncher launcher = QemuLauncher.OfThisMachine(ToolBox.OfThisMachine);
+                GuestKernel kernel = kernels().Fetch(kernelName, progress, cancellation);
+                string agent = AgentProgram.Find(GuestCache.Agents(), progress, cancellation);
+                _made = (launcher, kernel, GuestImage.Build(kernel, agent, null, cancellation, QemuLauncher.Modules(options.Machine)));
+            }
+
+            return _made.Value;
+        }
+    }
+}
