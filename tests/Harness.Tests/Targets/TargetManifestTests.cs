@@ -42,6 +42,44 @@ public sealed class TargetManifestTests
         Assert.That(manifest.ToTarget().CanRestart, Is.False);
     }
 
+    [Test]
+    public void Load_Guest_GivesEveryField()
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write(
+            "m.yaml",
+            Head + Launch
+            + "guest:\n  command: [vmm, \"{kernel}\", \"{initramfs}\", \"quiet {cmdline}\", \"{console}\"]\n  env: {CID: \"{cid}\"}\n  kernel: debian:6.1\n"
+            + "  modules: [virtio_pci]\n  console: {line: connect, terminal: /dev/hvc0}\n  bootTimeoutMs: 9000\n"));
+
+        GuestSpec guest = manifest.Guest!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(guest.Command, Has.Count.EqualTo(5));
+            Assert.That(guest.Environment["CID"], Is.EqualTo("{cid}"));
+            Assert.That(guest.Kernel, Is.EqualTo("debian:6.1"));
+            Assert.That(guest.Modules, Is.EqualTo(["virtio_pci"]));
+            Assert.That((guest.Line, guest.Terminal), Is.EqualTo((ConsoleLine.Connect, "/dev/hvc0")));
+            Assert.That(guest.BootLimit, Is.EqualTo(TimeSpan.FromSeconds(9)));
+        }
+    }
+
+    [TestCase("{command: [vmm]}", "field 'guest.console' is missing; say how the agent's line is reached")]
+    [TestCase("{command: [], console: {line: stdio, terminal: /dev/ttyS0}}", "field 'guest.command' is empty")]
+    [TestCase("{command: [vmm], console: {line: stdio, terminal: /dev/ttyS0}}", "field 'guest.command' nowhere says {kernel}")]
+    [TestCase("{command: ['{kernel}{initramfs}{cmdline}'], console: {line: listen, terminal: /dev/ttyS0}}", "field 'guest.command' nowhere says {console}")]
+    [TestCase("{command: ['{kernel}{initramfs}{cmdline}{uds}'], console: {line: stdio, terminal: /dev/ttyS0}}", "has the unknown placeholder {uds}")]
+    [TestCase("{command: ['{kernel}{initramfs}{cmdline}'], console: {line: pipe, terminal: /dev/ttyS0}}", "field 'guest.console.line' is 'pipe'; write listen, connect or stdio")]
+    [TestCase("{command: ['{kernel}{initramfs}{cmdline}'], console: {line: stdio, terminal: ttyS0}}", "field 'guest.console.terminal' is 'ttyS0'; give the terminal of the guest")]
+    [TestCase("{command: ['{kernel}{initramfs}{cmdline}'], console: {line: stdio, terminal: /dev/ttyS0}, bootTimeoutMs: 1}", "field 'guest.bootTimeoutMs' is '1'; write a whole number from 100 to 600000")]
+    public void Load_WrongGuest_NamesFieldAndRemedy(string guest, string problem)
+    {
+        using Scratch scratch = new();
+        TargetException? refused = Assert.Throws<TargetException>(() => TargetManifest.Load(scratch.Write("m.yaml", $"{Head}{Launch}guest: {guest}\n")));
+        Assert.That(refused!.Message, Does.Contain(problem).And.Contain("m.yaml:6:"));
+        Assert.That(refused.IsManifestError, Is.True);
+    }
+
     [TestCase(Head + Launch + "claim: [stream]\n", ":6: unknown field 'claim' (did you mean 'claims'?)")]
     [TestCase(Head + "launch:\n  comand: [prog]\n", ":5: unknown field 'launch.comand' (did you mean 'command'?)")]
     [TestCase(Head + "launch:\n  command: prog\n", ":5: field 'launch.command' must be a list")]
