@@ -7,7 +7,8 @@ namespace Vsockspec.Guests;
 /// <summary>The connection to the agent while it comes about: prepared before the VMM starts, established after it.</summary>
 internal sealed class AgentLine : IDisposable
 {
-    private const string Shell = "/bin/sh";
+    /// <summary>dash knows descriptors up to 9 only.</summary>
+    private const string Shell = "bash";
 
     /// <summary>How long a VMM that listens may leave us in its backlog.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
@@ -43,9 +44,10 @@ internal sealed class AgentLine : IDisposable
         }
 
         // The runtime gives a child pipes only; the shell puts the line in their place and becomes the command.
+        string shell = Executable.OnPath(Shell) ?? throw new GuestException($"{Shell} is not on this machine, and a console with line 'stdio' needs it; install it, or use listen or connect");
         using Inheritance inherited = new(theirs.Handle);
         string script = string.Create(CultureInfo.InvariantCulture, $"exec \"$@\" <&{inherited.Fd} >&{inherited.Fd}");
-        return TargetProcess.Start([Shell, "-c", script, Shell, .. command], environment, folder);
+        return TargetProcess.Start([shell, "-c", script, shell, .. command], environment, folder);
     }
 
     /// <summary>The stream to the agent.</summary>
