@@ -25,23 +25,19 @@ internal sealed class GuestCheck(Workbench bench, Guest guest, IHostPeer host)
     /// <param name="isKernelDevice">The device is vhost-vsock.</param>
     public int Execute(bool isKernelDevice)
     {
-        if (guest.Machine.Accelerator != "kvm" || !KernelCounter.IsPossible)
+        using KvmWitness? witness = KvmWitness.Of(guest);
+        Connect();
+        if (witness is null)
         {
-            Connect();
             bench.Out.WriteLine($"check: KVM is not looked at: {(guest.Machine.Accelerator == "kvm" ? "that needs root and tracefs, as in the lab" : "it is not in use")}");
             return ExitCodes.Passed;
         }
 
-        using KernelCounter exits = KernelCounter.OfEvent("kvm/kvm_exit");
-        using KernelCounter userExits = KernelCounter.OfEvent("kvm/kvm_userspace_exit");
-        using KernelCounter kicks = KernelCounter.OfFunction("ioeventfd_write");
-        using KernelCounter interrupts = KernelCounter.OfFunction("irqfd_wakeup");
-        Connect();
-        int processors = Directory.EnumerateFiles($"/proc/{guest.ProcessId}/fd").Count(f => new FileInfo(f).LinkTarget?.StartsWith("anon_inode:kvm-vcpu", StringComparison.Ordinal) == true);
-        bench.Out.WriteLine($"check: KVM: {processors} virtual processors, {exits.Count()} exits, {userExits.Count()} of them up to QEMU");
-        bench.Out.WriteLine($"check: ioeventfd: {kicks.Count()} kicks, by {string.Join(", ", kicks.Tasks())}");
-        bench.Out.WriteLine($"check: irqfd: {interrupts.Count()} interrupts, by {string.Join(", ", interrupts.Tasks())}");
-        if (processors > 0 && exits.Count() > 0 && (!isKernelDevice || (kicks.Count() > 0 && interrupts.Count() > 0)))
+        KvmActivity seen = witness.Read();
+        bench.Out.WriteLine($"check: KVM: {seen.Processors} virtual processors, {seen.Exits} exits, {seen.UserExits} of them up to QEMU");
+        bench.Out.WriteLine($"check: ioeventfd: {seen.Kicks} kicks, by {string.Join(", ", seen.KickedBy)}");
+        bench.Out.WriteLine($"check: irqfd: {seen.Interrupts} interrupts, by {string.Join(", ", seen.InterruptedBy)}");
+        if (seen is { Processors: > 0, Exits: > 0 } && (!isKernelDevice || seen is { Kicks: > 0, Interrupts: > 0 }))
         {
             return ExitCodes.Passed;
         }

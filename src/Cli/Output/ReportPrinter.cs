@@ -16,6 +16,11 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
     public void Print(RunReport report, string folder)
     {
         PrintAreas(report);
+        foreach (GuestRecord guest in report.Guests)
+        {
+            output.WriteLine($"guest: {guest}");
+        }
+
         foreach (CaseResult result in report.Cases.Where(c => Verdicts.ExitCode([c.Verdict]) != ExitCodes.Passed))
         {
             PrintFailure(result, folder);

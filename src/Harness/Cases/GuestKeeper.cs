@@ -29,6 +29,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     private GuestState? fresh;
     private GuestRecord? record;
     private VirtioFeatures? accepted;
+    private KvmWitness? kvm;
     private ulong mark;
 
     public bool HasGuest => guest is not null;
@@ -53,6 +54,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         mark = guest.Agent.MarkKernelLog().GetAwaiter().GetResult();
         record = GuestRecord.Of(guest, accepted);
         Tell(record);
+        kvm = KvmWitness.Of(guest);
         return guest;
     }
 
@@ -95,6 +97,13 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     /// <summary>Ends the guest.</summary>
     public void Release()
     {
+        if (kvm is not null)
+        {
+            Tell(record! with { Boots = 0, Kvm = kvm.Read() });
+            kvm.Dispose();
+            kvm = null;
+        }
+
         guest?.Dispose();
         guest = null;
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vsockspec.Guests;
 using Vsockspec.Targets;
 
@@ -33,6 +34,9 @@ public sealed record GuestRecord
     /// <summary>From the start of the machine to the agent's hello: the longest.</summary>
     public double ReadyMs { get; init; }
 
+    /// <summary>What KVM did for guests like this while they served cases; null where it was not in use or not looked at.</summary>
+    public KvmActivity? Kvm { get; init; }
+
     /// <summary>Why guests like this were given up before the run ended; at most 100.</summary>
     public IReadOnlyList<string> GivenUp { get; init; } = [];
 
@@ -50,6 +54,14 @@ public sealed record GuestRecord
         ReadyMs = Math.Round(guest.ReadyAfter.TotalMilliseconds),
     };
 
+    /// <summary>One line for people.</summary>
+    public override string ToString()
+    {
+        string kvm = Kvm is { } seen ? string.Create(CultureInfo.InvariantCulture, $"; ioeventfd: {seen.Kicks} kicks, irqfd: {seen.Interrupts} interrupts, {seen.UserExits} of {seen.Exits} exits up to the VMM") : "";
+        string boots = Boots == 1 ? "" : $"; {Boots} boots";
+        return string.Create(CultureInfo.InvariantCulture, $"Linux {Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
+    }
+
     /// <summary>True when both are boots of the same guest.</summary>
     public bool IsLike(GuestRecord other) =>
         (Vmm, Accelerator, Release, KernelDigest, ImageDigest) == (other.Vmm, other.Accelerator, other.Release, other.KernelDigest, other.ImageDigest)
@@ -60,6 +72,7 @@ public sealed record GuestRecord
     {
         Boots = Boots + more.Boots,
         ReadyMs = Math.Max(ReadyMs, more.ReadyMs),
+        Kvm = Kvm is { } own && more.Kvm is { } other ? own.With(other) : Kvm ?? more.Kvm,
         GivenUp = [.. GivenUp.Concat(more.GivenUp).Take(MaxGivenUp)],
     };
 

@@ -39,6 +39,11 @@ public static class MarkdownSummary
         Row("started", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC");
         Row("machine", $"{report.Environment.Cpu}, {report.Environment.Cores} cores, {report.Environment.Os}, Linux {report.Environment.Kernel}, {report.Environment.DotNet}");
 
+        foreach (GuestRecord guest in report.Guests)
+        {
+            Row("guest", guest.ToString());
+        }
+
         void Row(string name, string value) => text.Append(CultureInfo.InvariantCulture, $"| {name} | {Cell(value.Trim())} |\n");
     }
 
