@@ -1,0 +1,76 @@
+using Vsockspec.Cases;
+using Vsockspec.Peers;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Conformance.Tests;
+
+/// <summary>A vhost-user target behind a tap. What the tap saw since it was last asked is in <see cref="Take"/>.</summary>
+internal sealed class TappedTarget(ITarget inner) : ITarget
+{
+    private GuestTap? _tap;
+    private GuestEvidence? _evidence;
+
+    public string Name => inner.Name;
+
+    public string? Version => inner.Version;
+
+    public TargetRole Role => inner.Role;
+
+    public string Transport => inner.Transport;
+
+    public string? Digest => inner.Digest;
+
+    public IReadOnlyList<string>? Claims => inner.Claims;
+
+    public bool CanRestart => inner.CanRestart;
+
+    /// <summary>The tap of the instance that was started last.</summary>
+    public GuestTap Tap => _tap!;
+
+    public GuestCaseEvidence Take(bool patienceIsOver = false) => _evidence!.Take(patienceIsOver);
+
+    public ITargetInstance Start(TargetPlace place, CancellationToken cancellation)
+    {
+        TappedInstance instance = new((IVhostUserInstance)inner.Start(place, cancellation), Path.Combine(place.Folder, "tap.sock"));
+        _tap = instance.Tap;
+        _evidence = instance.Evidence;
+        return instance;
+    }
+}
+
+/// <summary>A running target with a tap in front of it, which it owns.</summary>
+internal sealed class TappedInstance : IVhostUserInstance
+{
+    private readonly IVhostUserInstance _inner;
+
+    public TappedInstance(IVhostUserInstance inner, string socket)
+    {
+        _inner = inner;
+        Evidence = new GuestEvidence(inner.GuestCid);
+        Tap = GuestTap.Start(inner.Socket, socket, inner.GuestCid, Evidence);
+    }
+
+    public GuestTap Tap { get; }
+
+    public GuestEvidence Evidence { get; }
+
+    public string Socket => Tap.Socket;
+
+    public string Uds => _inner.Uds;
+
+    public ulong GuestCid => _inner.GuestCid;
+
+    public int? ProcessId => _inner.ProcessId;
+
+    public bool HasExited => _inner.HasExited;
+
+    public string? ExitStatus => _inner.ExitStatus;
+
+    public IReadOnlyList<string> LastLines => _inner.LastLines;
+
+    public void Dispose()
+    {
+        Tap.Dispose();
+        _inner.Dispose();
+    }
+}
