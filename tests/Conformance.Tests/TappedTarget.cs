@@ -41,14 +41,16 @@ internal sealed class TappedTarget(ITarget inner) : ITarget
 /// <summary>A running target with a tap in front of it, which it owns.</summary>
 internal sealed class TappedInstance : IVhostUserInstance
 {
-    private readonly IVhostUserInstance _inner;
 
     public TappedInstance(IVhostUserInstance inner, string socket)
     {
-        _inner = inner;
+        Inner = inner;
         Evidence = new GuestEvidence(inner.GuestCid);
         Tap = GuestTap.Start(inner.Socket, socket, inner.GuestCid, Evidence);
     }
+
+    /// <summary>The target without the tap.</summary>
+    public IVhostUserInstance Inner { get; }
 
     public GuestTap Tap { get; }
 
@@ -56,21 +58,24 @@ internal sealed class TappedInstance : IVhostUserInstance
 
     public string Socket => Tap.Socket;
 
-    public string Uds => _inner.Uds;
+    public string Uds => Inner.Uds;
 
-    public ulong GuestCid => _inner.GuestCid;
+    public ulong GuestCid => Inner.GuestCid;
 
-    public int? ProcessId => _inner.ProcessId;
+    public int? ProcessId => Inner.ProcessId;
 
-    public bool HasExited => _inner.HasExited;
+    public bool HasExited => Inner.HasExited;
 
-    public string? ExitStatus => _inner.ExitStatus;
+    public string? ExitStatus => Inner.ExitStatus;
 
-    public IReadOnlyList<string> LastLines => _inner.LastLines;
+    public IReadOnlyList<string> LastLines => Inner.LastLines;
+
+    /// <summary>Ends the target under the tap.</summary>
+    public void EndTarget() => Inner.Dispose();
 
     public void Dispose()
     {
         Tap.Dispose();
-        _inner.Dispose();
+        Inner.Dispose();
     }
 }

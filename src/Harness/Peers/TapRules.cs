@@ -5,7 +5,8 @@ namespace Vsockspec.Peers;
 
 /// <summary>
 /// What a tap tells the guest's front end about itself: the device behind it, without what cannot be passed on. That is the device status, the log of
-/// dirty pages, memory slots, the channel of the back end and what needs it. Configuration space is always there.
+/// dirty pages, memory slots and in-band notifications. Configuration space is always there, and so is the channel of the back end, on which
+/// nothing is ever said: without it user-mode Linux has no interrupt for its queues.
 /// </summary>
 internal sealed class TapRules(VhostUserFrontEnd device, GuestTapSession session) : BackEndRules
 {
@@ -18,7 +19,7 @@ internal sealed class TapRules(VhostUserFrontEnd device, GuestTapSession session
         {
             const VhostUserProtocolFeatures PassedOn =
                 VhostUserProtocolFeatures.Mq | VhostUserProtocolFeatures.ReplyAck | VhostUserProtocolFeatures.ResetDevice;
-            return (device.ProtocolFeatures & PassedOn) | VhostUserProtocolFeatures.Config;
+            return (device.ProtocolFeatures & PassedOn) | VhostUserProtocolFeatures.Config | VhostUserProtocolFeatures.BackendReq;
         }
     }
 
