@@ -13,6 +13,9 @@ public sealed class TapCatalogueTests
 {
     private const ulong Seed = 1;
 
+    /// <summary>Cases about parts of vhost-user that a tap does not pass on, and therefore does not offer.</summary>
+    private static readonly HashSet<string> Hidden = ["VSC-1002", "VSC-1004", "VSC-1225", "VSC-1226", "VSC-1227", "VSC-1235", "VSC-1236"];
+
     private static readonly RequirementRegister Register = RequirementRegister.Load();
 
     [TestCase("handshake")]
@@ -42,10 +45,18 @@ public sealed class TapCatalogueTests
                 accusations.Add($"{result.FullName}: {fault}");
             }
         });
-        string[] different = [.. direct.Values.Where(d => d.Verdict != through[d.FullName].Verdict).Select(d => $"{d.FullName} {d.Title}: {d.Verdict} became {through[d.FullName].Verdict} {through[d.FullName].FailureCode}: expected {through[d.FullName].Expected} observed {through[d.FullName].Observed}")];
-        TestContext.Progress.WriteLine($"{runs.Length} runs; {direct.Values.Sum(r => r.DurationMs):0} ms without, {through.Values.Sum(r => r.DurationMs):0} ms with");
-        TestContext.Progress.WriteLine(string.Join('\n', different));
-        TestContext.Progress.WriteLine(string.Join('\n', accusations));
+        string[] different =
+        [
+            .. direct.Values.Select(d => (Direct: d, Through: through[d.FullName]))
+                .Where(pair => pair.Through.Verdict != (Hidden.Contains(pair.Direct.Id) ? Verdict.NotSupported : pair.Direct.Verdict))
+                .Select(pair => $"{pair.Direct.FullName}: {pair.Direct.Verdict} became {pair.Through.Verdict} {pair.Through.FailureCode}: {pair.Through.Observed}"),
+        ];
+        TestContext.Progress.WriteLine($"{area}: {runs.Length} runs, {direct.Values.Sum(r => r.DurationMs):0} ms without a tap, {through.Values.Sum(r => r.DurationMs):0} ms with");
+        foreach (CaseResult slower in through.Values.Where(t => t.DurationMs > direct[t.FullName].DurationMs + 500))
+        {
+            TestContext.Progress.WriteLine($"{slower.FullName}: {direct[slower.FullName].DurationMs:0} ms without, {slower.DurationMs:0} ms with");
+        }
+
         Assert.Multiple(() =>
         {
             Assert.That(different, Is.Empty);

@@ -65,7 +65,9 @@ public sealed class DriverAuditor : IRingObserver
         bool sound = headers.Judge(header, (ulong)(packet.Length - VsockHeader.Size), Who, deviceIsOdd, this.packet);
         sound &= JudgeAddresses(header);
         sound &= JudgeType(header);
-        if (sound && FlowOf(FlowKey.OfGuestPacket(header)) is { } flow)
+
+        // What a driver makes of a packet that is no packet, and for which flow it takes it, is left open.
+        if (sound && !deviceIsOdd && FlowOf(FlowKey.OfGuestPacket(header)) is { } flow)
         {
             Judge(flow, header);
         }

@@ -153,7 +153,7 @@ public sealed class GuestTap : IDisposable
                 Turn(entries);
             }
         }
-        catch (Exception e) when (e is ErrnoException or GuestMemoryException or RingSetupException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is ErrnoException or GuestMemoryException or RingSetupException or NotSupportedException or InvalidOperationException or ArgumentException)
         {
             Fault = e;
         }

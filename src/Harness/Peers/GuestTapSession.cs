@@ -196,13 +196,7 @@ internal sealed class GuestTapSession : IBackEndHandler, IDisposable
     void IBackEndHandler.QueueStarted(BackEndQueue queue) => Try(() =>
     {
         Negotiate();
-        if (memory is null)
-        {
-            memory = new TapMemory(guestMemory!);
-            target.ShareMemory(memory.All);
-        }
-
-        TapQueue tapped = new(queue, memory, observer!, driver);
+        TapQueue tapped = new(queue, Share(), observer!, driver);
         queues[queue.Index] = tapped;
         target.SetUpQueue(tapped.Setup);
         Follow(queue, tapped);
@@ -263,6 +257,24 @@ internal sealed class GuestTapSession : IBackEndHandler, IDisposable
         applied = accepted;
         observer = driver.SessionBegan(accepted, resumes: !wasReset);
         wasReset = false;
+    }
+
+    private TapMemory Share()
+    {
+        if (memory is not null)
+        {
+            return memory;
+        }
+
+        if (guestMemory!.Regions.Count >= VhostUserRegion.MaxInTable && !target.Has(VhostUserProtocolFeatures.ConfigureMemSlots))
+        {
+            throw new NotSupportedException(
+                $"the guest shares {guestMemory.Regions.Count} memory regions, a tap needs one more, and the device takes no more than {VhostUserRegion.MaxInTable}");
+        }
+
+        memory = new TapMemory(guestMemory);
+        target.ShareMemory(memory.All);
+        return memory;
     }
 
     /// <summary>Lets the target process the queue as the guest's front end has it.</summary>
