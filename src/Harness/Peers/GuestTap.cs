@@ -37,7 +37,7 @@ public sealed class GuestTap : IDisposable
     private readonly Thread mover;
     private GuestTapSession? session;
     private UnixStream? targetStream;
-    private SettleRequest? settling;
+    private volatile SettleRequest? settling;
     private TransportException? targetFault;
     private long nextLook;
     private volatile bool ended;
