@@ -66,6 +66,19 @@ public sealed class Auditor : IRingObserver
     /// <summary>Call after a last fence, once tx chains had time to come back: chains that the device kept are reported.</summary>
     public void EndOfSession() => queues[VsockQueue.Tx].EndOfSession(epoch, packet);
 
+    /// <summary>The same without a fence, after tx chains had all the time that a device is given: those that later ones have overtaken are reported.</summary>
+    public void EndOfPatience() => queues[VsockQueue.Tx].EndOfPatience(packet);
+
+    /// <summary>
+    /// A new part of the session begins, with a trace of its own: what was found so far is forgotten, what is known of chains and flows is not.
+    /// </summary>
+    /// <param name="firstPacket">Number of the next packet.</param>
+    public void BeginPart(int firstPacket = 1)
+    {
+        log.Clear();
+        packet = firstPacket - 1;
+    }
+
     public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers)
     {
         if ((uint)queue >= (uint)queues.Length)
@@ -209,6 +222,15 @@ public sealed class Auditor : IRingObserver
     {
         epoch++;
         statistics.Fences++;
+    }
+
+    public void Renewed(int queue)
+    {
+        if ((uint)queue < (uint)queues.Length)
+        {
+            queues[queue].Renew();
+            unannounced = queue == VsockQueue.Tx ? -1 : unannounced;
+        }
     }
 
     public void Violated(string requirement, int queue, string detail) => log.Violation(requirement, packet, $"{VsockQueue.Name(queue)}: {detail}");

@@ -11,6 +11,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
     private Chain[] chains = new Chain[64];
     private long posted;
     private long published;
+    private long lastReturned;
     private long nextInOrder = 1;
     private bool orderIsLost = !inOrder;
 
@@ -51,6 +52,16 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         chain = new Chain(++posted, epoch, writable, IsOut: true, MustReturn: false);
     }
 
+    /// <summary>The queue has a new ring; what was out on the old one is nobody's any more.</summary>
+    public void Renew()
+    {
+        Array.Clear(chains);
+        posted = published = lastReturned = 0;
+        nextInOrder = 1;
+        orderIsLost = !inOrder;
+        LastWritable = 0;
+    }
+
     public void Publish() => published = posted;
 
     /// <summary>The chain carries a whole packet, so a device has no excuse for keeping it.</summary>
@@ -82,6 +93,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         ref Chain chain = ref chains[used.Id];
         chain = chain with { IsOut = false };
         LastWritable = chain.Writable;
+        lastReturned = Math.Max(lastReturned, chain.Sequence);
         if (IsTainted)
         {
             return;
@@ -104,7 +116,12 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
     }
 
     /// <summary>After a fence: chains that were made available before it and whose packets must have been processed.</summary>
-    public void EndOfSession(long epoch, int packet)
+    public void EndOfSession(long epoch, int packet) => JudgeKept(epoch, before: 0, packet);
+
+    /// <summary>After a long wait without a fence: chains that later ones have overtaken.</summary>
+    public void EndOfPatience(int packet) => JudgeKept(epoch: long.MinValue, before: lastReturned, packet);
+
+    private void JudgeKept(long epoch, long before, int packet)
     {
         if (IsTainted)
         {
@@ -116,7 +133,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         for (uint id = 0; id < (uint)chains.Length; id++)
         {
             Chain chain = chains[id];
-            if (chain.IsOut && chain.MustReturn && chain.Sequence <= published && chain.Epoch < epoch)
+            if (chain.IsOut && chain.MustReturn && chain.Sequence <= published && (chain.Epoch < epoch || chain.Sequence < before))
             {
                 first = kept++ == 0 ? id : first;
             }

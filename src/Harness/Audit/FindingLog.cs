@@ -14,6 +14,15 @@ internal sealed class FindingLog
 
     public long ViolationCount { get; private set; }
 
+    /// <summary>Forgets everything: what follows is another part of the session.</summary>
+    public void Clear()
+    {
+        violations.Clear();
+        notes.Clear();
+        noted.Clear();
+        ViolationCount = 0;
+    }
+
     public void Violation(string requirement, int packet, string detail)
     {
         ViolationCount++;

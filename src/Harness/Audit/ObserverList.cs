@@ -76,4 +76,12 @@ public sealed class ObserverList(params IRingObserver[] observers) : IRingObserv
             observer.Violated(requirement, queue, detail);
         }
     }
+
+    public void Renewed(int queue)
+    {
+        foreach (IRingObserver observer in observers)
+        {
+            observer.Renewed(queue);
+        }
+    }
 }

@@ -45,10 +45,11 @@ public sealed unsafe class MemoryRegion : IDisposable
     internal byte* Start => start;
 
     /// <summary>Creates memory of our own.</summary>
-    public static MemoryRegion Create(ulong guestAddress, ulong size, ulong mmapOffset = 0)
+    /// <param name="userAddress">The address that a device is told; null for that of this mapping.</param>
+    public static MemoryRegion Create(ulong guestAddress, ulong size, ulong mmapOffset = 0, ulong? userAddress = null)
     {
         SafeFileHandle file = MemFd.Create("vsockspec-guest", checked((long)(size + mmapOffset)));
-        return Map(file, guestAddress, userAddress: null, size, mmapOffset);
+        return Map(file, guestAddress, userAddress, size, mmapOffset);
     }
 
     /// <summary>

@@ -80,4 +80,9 @@ public interface IRingObserver
 
     /// <summary>Something about memory or the rings that only the driver side can see, by requirement id.</summary>
     void Violated(string requirement, int queue, string detail);
+
+    /// <summary>The queue got a new ring: chains of the old one are forgotten on both sides, ids and order begin anew.</summary>
+    void Renewed(int queue)
+    {
+    }
 }

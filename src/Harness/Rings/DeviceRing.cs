@@ -30,6 +30,7 @@ public sealed class DeviceChain
     public const int MaxBuffers = 32768;
 
     private RingBuffer[] buffers = new RingBuffer[64];
+    private int tableStart = -1;
 
     /// <summary>Head index or buffer id, to return.</summary>
     public ushort Id { get; internal set; }
@@ -41,6 +42,12 @@ public sealed class DeviceChain
 
     /// <summary>Number of leading device-readable buffers.</summary>
     public int ReadableCount { get; private set; }
+
+    /// <summary>Number of leading buffers that descriptors of the ring itself describe; the others are in an indirect table.</summary>
+    public int DirectCount => tableStart < 0 ? Count : tableStart;
+
+    /// <summary>The chain ends in an indirect table.</summary>
+    public bool HasTable => tableStart >= 0;
 
     /// <summary>Bytes in readable and writable buffers.</summary>
     public ulong ReadableBytes { get; private set; }
@@ -60,8 +67,12 @@ public sealed class DeviceChain
     {
         Count = ReadableCount = RingEntries = 0;
         ReadableBytes = WritableBytes = 0;
+        tableStart = -1;
         Defect = null;
     }
+
+    /// <summary>Buffers that are added from here on are in an indirect table.</summary>
+    internal void BeginTable() => tableStart = Count;
 
     /// <summary>Adds a buffer; one that does not lie in guest memory makes the chain bad.</summary>
     internal void AddChecked(GuestMemory memory, in RingBuffer buffer)

@@ -40,6 +40,7 @@ internal static class IndirectTable
     public static void Read(GuestMemory memory, RingLayout layout, ulong address, uint length, DeviceChain chain)
     {
         uint count = length / EntrySize;
+        chain.BeginTable();
         if (length == 0 || length % EntrySize != 0)
         {
             chain.Defect ??= $"indirect table of {length} bytes";

@@ -39,12 +39,7 @@ public sealed partial class VhostUserFrontEnd
     }
 
     /// <summary>Replaces the whole memory table.</summary>
-    public void SetMemTable(GuestMemory memory)
-    {
-        VhostUserRegion[] regions = [.. memory.Regions.Select(DescriptionOf)];
-        SafeFileHandle[] files = [.. memory.Regions.Select(region => region.File)];
-        SetMemTable(regions, files);
-    }
+    public void SetMemTable(GuestMemory memory) => SetMemTable(memory.Regions);
 
     /// <summary>Replaces the whole memory table; any number of regions and descriptors.</summary>
     public void SetMemTable(ReadOnlySpan<VhostUserRegion> regions, ReadOnlySpan<SafeFileHandle> files)
@@ -57,6 +52,13 @@ public sealed partial class VhostUserFrontEnd
         }
 
         Send(VhostUserRequest.SetMemTable, payload, files);
+    }
+
+    private void SetMemTable(IEnumerable<MemoryRegion> shared)
+    {
+        VhostUserRegion[] regions = [.. shared.Select(DescriptionOf)];
+        SafeFileHandle[] files = [.. shared.Select(region => region.File)];
+        SetMemTable(regions, files);
     }
 
     public ulong GetMaxMemSlots()

@@ -134,10 +134,12 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
     }
 
     /// <summary>
-    /// Shares memory as one table; more than eight regions one by one, for which CONFIGURE_MEM_SLOTS is needed and no memory shared before.
+    /// Shares memory as one table; more than eight regions one by one, for which CONFIGURE_MEM_SLOTS is needed. Where memory was shared before, a
+    /// table of the first eight takes its place.
     /// </summary>
     public void ShareMemory(GuestMemory memory)
     {
+        bool replaces = this.memory is not null;
         this.memory = memory;
         if (memory.Regions.Count <= VhostUserRegion.MaxInTable)
         {
@@ -145,7 +147,14 @@ public sealed partial class VhostUserFrontEnd : IVsockDevice
             return;
         }
 
-        foreach (MemoryRegion region in memory.Regions)
+        int inTable = 0;
+        if (replaces)
+        {
+            inTable = VhostUserRegion.MaxInTable;
+            SetMemTable(memory.Regions.Take(inTable));
+        }
+
+        foreach (MemoryRegion region in memory.Regions.Skip(inTable))
         {
             AddMemRegion(region);
         }
