@@ -56,8 +56,20 @@ internal static class QemuCommand
                 break;
         }
 
+        if (options.Network is { } network)
+        {
+            line.AddRange(["-netdev", UserNetwork(network), "-device", $"virtio-net-{bus},netdev=network{(bus == "pci" ? ",romfile=" : "")}"]);
+        }
+
         return line;
     }
+
+    /// <summary>The command after <c>cmd:</c> is run anew for each connection of the guest.</summary>
+    private static string UserNetwork(QemuNetwork network) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"user,id=network,restrict=on,net=10.0.2.0/24"
+        + $",hostfwd=tcp:127.0.0.1:{network.IntoGuest}-{QemuNetwork.GuestAddress}:{network.GuestPort}"
+        + $",guestfwd=tcp:{QemuNetwork.HostAddress}:{network.ToHost}-cmd:{Escape(network.BusyBox)} nc 127.0.0.1 {network.ToHost}");
 
     private static string KernelOptions(bool hasShell) =>
         $"{KernelLine} {AgentProtocol.ChannelOption}={AgentTerminal}"
