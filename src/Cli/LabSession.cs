@@ -47,6 +47,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
         using StopSignals signals = new();
         KernelStore store = bench.Kernels();
         GuestKernel kernel = store.Fetch(settings.Kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
+        AdoptedSelection.Prepare(parsed, bench, kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
         LabPlan plan = new()
         {
             Kernel = kernel,

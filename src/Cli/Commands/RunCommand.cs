@@ -9,6 +9,9 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec run</c>: judges a target.</summary>
 internal static class RunCommand
 {
+    /// <summary>Names an adopted suite.</summary>
+    public const string SuiteOption = "--suite";
+
     private const string LabOption = "--lab";
 
     public static Command Create(Workbench bench, RunSuite runSuite)
@@ -23,6 +26,16 @@ internal static class RunCommand
         {
             Description = "Which part of the suite: a name of 'list profiles'. [default: all for the target's transport]",
             HelpName = "P",
+        };
+        Option<string?> suite = new(SuiteOption)
+        {
+            Description = "Not our own cases but an adopted suite: linux-vsock-test, the kernel's own tests against a guest; linux-vsock-test:6.1 of another source. [default target: linux-vhost-vsock]",
+            HelpName = "S",
+        };
+        Option<string?> guest = new("--guest-kernel")
+        {
+            Description = "With --suite: kernel of the guest. [default: the one that runs here if it is cached, otherwise debian:6.12]",
+            HelpName = "K",
         };
         Option<string[]> cases = new("--case")
         {
@@ -79,7 +92,7 @@ internal static class RunCommand
 
         Command command = new("run", "Judge a target and write a bundle.")
         {
-            target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
+            target, profile, suite, guest, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
         };
         command.SetAction(parsed =>
         {
@@ -90,7 +103,10 @@ internal static class RunCommand
             }
 
             Workbench here = bench.WithSuites(parsed.GetValue(suites));
-            string targetName = parsed.GetRequiredValue(target);
+            AdoptedSelection? adopted = AdoptedSelection.Of(parsed.GetValue(suite), parsed.GetValue(guest), parsed.GetValue(profile), parsed.GetValue(jobs));
+            string targetName = adopted is not null && parsed.GetResult(target) is not { Implicit: false }
+                ? AdoptedSelection.DefaultTarget
+                : parsed.GetRequiredValue(target);
             TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
             string? begun = parsed.GetValue(resume);
             ulong chosen = begun is null
@@ -103,7 +119,7 @@ internal static class RunCommand
 
             Selection selection = new()
             {
-                Profile = Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
+                Profile = adopted?.Profile ?? Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
                 Transport = manifest.Transport,
                 Cases = parsed.GetRequiredValue(cases),
                 Quick = parsed.GetValue(quick),
@@ -120,6 +136,11 @@ internal static class RunCommand
                 Out = parsed.GetValue(output),
                 Resume = begun,
             };
+            if (adopted is not null)
+            {
+                return new AdoptedSession(here, adopted).Execute(targetName, manifest, selection, settings);
+            }
+
             RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, selection.Profile.Name, selection.Shard);
             return session.Execute(selection.From(here.Catalogue), settings);
         });
