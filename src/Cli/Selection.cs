@@ -65,7 +65,7 @@ internal sealed record Selection
         if (!all.Any(run => Matches(glob, run)))
         {
             IEnumerable<string> names = all.SelectMany(r => new[] { r.FullName, r.Case.Id, MethodName(r.Case) });
-            throw new UsageException($"--case {glob}: no case is called so{Suggestion.For(glob, names)}; 'vsockspec list cases' shows all");
+            throw new UsageException($"--case {glob}: no case is called so{Suggestion.For(glob, names)}{(all.Any(r => r.Direction is not null) ? "" : "; 'vsockspec list cases' shows all")}");
         }
     }
 

@@ -105,7 +105,15 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (GuestException e)
         {
-            Guest translated = Translated($"{BootsNot}: {e.Message.Split((char[])[';', '\n'])[0]}");
+            Guest translated;
+            try
+            {
+                translated = Translated($"{BootsNot}: {e.Message.Split((char[])[';', '\n'])[0]}");
+            }
+            catch (GuestException second)
+            {
+                throw new GuestException($"{second.Message}\nand before that, by KVM: {e.Message}", second);
+            }
 
             // Only now it is KVM that is at fault and not what was to boot.
             proof.Keep(kernel, boots: false);
