@@ -2,6 +2,7 @@ using System.CommandLine;
 using Vsockspec.Cases;
 using Vsockspec.Cli.Commands;
 using Vsockspec.Guests;
+using Vsockspec.Results;
 
 namespace Vsockspec.Cli;
 
@@ -36,6 +37,14 @@ internal sealed record AdoptedSelection(VsockTestName Name, string? Guest)
         }
 
         return new AdoptedSelection(VsockTestName.Parse(suite), guest);
+    }
+
+    /// <summary>The suite as it was run before, with the same guest where its kernel is still here.</summary>
+    /// <exception cref="KernelException">The suite has gone, or a cached kernel is damaged.</exception>
+    public static AdoptedSelection ToRepeat(AdoptedSuiteInfo before, KernelStore store)
+    {
+        string guest = $"debian:{before.Guest}";
+        return new AdoptedSelection(VsockTestName.Parse(before.Name), IsKernel(guest) && store.Find(guest) is not null ? guest : null);
     }
 
     /// <summary>

@@ -26,7 +26,7 @@ internal static class ReplayCommand
             RunSettings settings = new() { Seed = report.Run.Seed, Out = parsed.GetValue(output) };
             if (report.Suite.Adopted is { } suite)
             {
-                AdoptedSelection adopted = AdoptedSelection.Of(suite.Name, $"debian:{suite.Guest}", profile: null, jobs: 1)!;
+                AdoptedSelection adopted = AdoptedSelection.ToRepeat(suite, bench.Kernels());
                 return new AdoptedSession(bench, adopted).Execute(
                     targetName, manifest, new Selection { Profile = adopted.Profile, Transport = manifest.Transport, Cases = [wanted] }, settings);
             }

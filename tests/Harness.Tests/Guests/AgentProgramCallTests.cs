@@ -40,7 +40,8 @@ public sealed class AgentProgramCallTests
         {
             using Inheritance line = new(theirs.Handle);
             _agent = TargetProcess.Start(
-                [Shell, "-c", string.Create(CultureInfo.InvariantCulture, $"exec \"$0\" --stdio <&{line.Fd} >&{line.Fd}"), program],
+                // dash knows no descriptor above 9.
+                ["/bin/bash", "-c", string.Create(CultureInfo.InvariantCulture, $"exec \"$0\" --stdio <&{line.Fd} >&{line.Fd}"), program],
                 new Dictionary<string, string>(StringComparer.Ordinal),
                 "/");
         }

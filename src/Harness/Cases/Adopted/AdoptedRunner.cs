@@ -93,7 +93,7 @@ public sealed class AdoptedRunner(AdoptedSuite suite, RequirementRegister regist
                 : PairVerdict.Of(result, test, pair.Run(test, side, cancellation));
             result = up.Kernel.Judge(result);
         }
-        catch (Exception e) when (e is GuestException or TimeoutException)
+        catch (Exception e) when (e is GuestException or GuestCallException or TimeoutException)
         {
             result = Lost(result, up.Guest, e);
             place.Retire();
