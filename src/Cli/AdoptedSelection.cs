@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Vsockspec.Cases;
 using Vsockspec.Cli.Commands;
 using Vsockspec.Guests;
@@ -10,11 +11,19 @@ namespace Vsockspec.Cli;
 /// <param name="Guest">Name of the guest's kernel; null: the one that runs here.</param>
 internal sealed record AdoptedSelection(VsockTestName Name, string? Guest)
 {
+    /// <summary>What such a suite judges when nothing else is said.</summary>
     public const string DefaultTarget = "linux-vhost-vsock";
+
     private const string DefaultGuest = "debian:6.12";
 
     /// <summary>Takes all that the suite has.</summary>
     public Profile Profile => new() { Name = Name.Text, Description = "The kernel's own vsock tests, between this machine and a guest." };
+
+    /// <summary>What a command line of <c>run</c> judges: an adopted suite has a default of its own.</summary>
+    public static string TargetOf(ParseResult parsed) =>
+        parsed.GetValue<string?>(RunCommand.SuiteOption) is not null && parsed.GetResult(RunCommand.TargetOption) is not OptionResult { Implicit: false }
+            ? DefaultTarget
+            : parsed.GetValue<string?>(RunCommand.TargetOption) ?? "";
 
     /// <summary>Null when no suite is named.</summary>
     /// <exception cref="UsageException">Options that do not go together.</exception>

@@ -12,11 +12,14 @@ internal static class RunCommand
     /// <summary>Names an adopted suite.</summary>
     public const string SuiteOption = "--suite";
 
+    /// <summary>Names what is judged.</summary>
+    public const string TargetOption = "--target";
+
     private const string LabOption = "--lab";
 
     public static Command Create(Workbench bench, RunSuite runSuite)
     {
-        Option<string> target = new("--target")
+        Option<string> target = new(TargetOption)
         {
             Description = "What is judged: a name of 'list targets' or the path of a manifest.",
             HelpName = "T",
@@ -104,9 +107,7 @@ internal static class RunCommand
 
             Workbench here = bench.WithSuites(parsed.GetValue(suites));
             AdoptedSelection? adopted = AdoptedSelection.Of(parsed.GetValue(suite), parsed.GetValue(guest), parsed.GetValue(profile), parsed.GetValue(jobs));
-            string targetName = adopted is not null && parsed.GetResult(target) is not { Implicit: false }
-                ? AdoptedSelection.DefaultTarget
-                : parsed.GetRequiredValue(target);
+            string targetName = AdoptedSelection.TargetOf(parsed);
             TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
             string? begun = parsed.GetValue(resume);
             ulong chosen = begun is null
