@@ -85,7 +85,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         switch (proof.Known(kernel))
         {
             case true:
-                return Boot(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM has booted this kernel before", false), cancellation);
+                return BootByKvm(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM has booted this kernel before", false), cancellation);
             case false:
                 return Translated(BootsNot);
         }
@@ -94,7 +94,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         bool isWhole = options.Device is not QemuVsock.VhostUser;
         try
         {
-            Guest trial = Boot(kernel, image, isWhole ? options : options with { Device = null }, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", true), cancellation);
+            Guest trial = BootByKvm(kernel, image, isWhole ? options : options with { Device = null }, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", true), cancellation);
             proof.Keep(kernel, boots: true);
             if (isWhole)
             {
@@ -120,9 +120,22 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             return translated;
         }
 
-        return Boot(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", false), cancellation);
+        return BootByKvm(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", false), cancellation);
 
         Guest Translated(string why) => Boot(kernel, image, options, new Attempt(GuestAccelerator.Tcg, why, false), cancellation);
+    }
+
+    /// <summary>In a translated machine a first boot under KVM may end by itself for no fault of the kernel's, and the next one does not: it is tried again, and said.</summary>
+    private Guest BootByKvm(GuestKernel kernel, GuestImage image, QemuOptions options, Attempt attempt, CancellationToken cancellation)
+    {
+        try
+        {
+            return Boot(kernel, image, options, attempt, cancellation);
+        }
+        catch (EndedException e) when (KvmProof.IsTranslated)
+        {
+            return Boot(kernel, image, options, attempt with { Why = $"{attempt.Why}; a boot before this one: {e.Message.Split('\n')[0]}" }, cancellation);
+        }
     }
 
     /// <summary>A microvm whose timer fails boots again, then as q35.</summary>
@@ -217,7 +230,8 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         long begin,
         CancellationToken cancellation)
     {
-        TimeSpan limit = attempt.IsTrial && options.ProofLimit < options.BootLimit ? options.ProofLimit : options.BootLimit;
+        // In a translated machine a busy one takes longer than the proof may, and what would come after it is slower still.
+        TimeSpan limit = attempt.IsTrial && !KvmProof.IsTranslated && options.ProofLimit < options.BootLimit ? options.ProofLimit : options.BootLimit;
         while (Task.WaitAny([hello], (int)Glance.TotalMilliseconds, cancellation) < 0)
         {
             bool isSilent = console.Silence > options.SilenceLimit;
@@ -228,7 +242,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
             if (machine.LastLines.Any(l => l.Contains(KvmBroke, StringComparison.Ordinal)))
             {
-                throw new GuestException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
+                throw new EndedException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
             }
 
             if (Stopwatch.GetElapsedTime(begin) > limit)
@@ -244,7 +258,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (GuestLostException e)
         {
-            throw new GuestException($"QEMU's guest did not boot: {e.Message}", e);
+            throw new EndedException($"QEMU's guest did not boot: {e.Message}", e);
         }
     }
 
@@ -289,6 +303,9 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             throw new GuestException("/dev/kvm cannot be opened; give yourself access (sudo usermod -aG kvm $USER, then log in again), or use the accelerator tcg");
         }
     }
+
+    /// <summary>The machine ended, or stands still for ever, before its agent was ready; it was not the time that was over.</summary>
+    private sealed class EndedException(string message, Exception? inner = null) : GuestException(message, inner);
 
     /// <summary>The machine has no clock that the kernel could use; another boot may have one.</summary>
     private sealed class TimerException(string message) : GuestException(message);
