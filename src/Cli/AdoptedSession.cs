@@ -38,6 +38,11 @@ internal sealed class AdoptedSession(Workbench bench, AdoptedSelection adopted)
         {
             QemuOptions options = new() { Device = new QemuVsock.Kernel(cid), Network = network, BootLimit = BootLimit };
             Guest guest = launcher.Start(kernel, image, options, cancellation);
+            if (guest.Machine.FirstBoot is { } first)
+            {
+                Tell($"was booted a second time; the first: {first}");
+            }
+
             Tell(string.Create(
                 CultureInfo.InvariantCulture, $"Linux {guest.Hello.Release} on {guest.Machine}, agent ready after {guest.ReadyAfter.TotalSeconds:0.00} s, image {image.Digest}"));
             foreach (string problem in guest.Hello.Problems)

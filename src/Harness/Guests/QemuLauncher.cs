@@ -72,7 +72,11 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
     /// <summary>A boot by one accelerator.</summary>
     /// <param name="IsTrial">KVM is not proven.</param>
-    private sealed record Attempt(GuestAccelerator Accelerator, string? Why, bool IsTrial);
+    private sealed record Attempt(GuestAccelerator Accelerator, string? Why, bool IsTrial)
+    {
+        /// <summary>How a boot before this one ended.</summary>
+        public string? FirstBoot { get; init; }
+    }
 
     private Guest StartByProof(GuestKernel kernel, GuestImage image, QemuOptions options, CancellationToken cancellation)
     {
@@ -134,7 +138,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (EndedException e) when (KvmProof.IsTranslated)
         {
-            return Boot(kernel, image, options, attempt with { Why = $"{attempt.Why}; a boot before this one: {e.Message.Split('\n')[0]}" }, cancellation);
+            return Boot(kernel, image, options, attempt with { Why = $"{attempt.Why}, the second time", FirstBoot = e.Message }, cancellation);
         }
     }
 
@@ -194,7 +198,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             string board = options.Machine == QemuMachine.Q35 ? "q35" : "microvm";
             return new Guest(machine, folder, agent, hello, Stopwatch.GetElapsedTime(begin), shell)
             {
-                Machine = new GuestMachine($"qemu {board}", attempt.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", attempt.Why),
+                Machine = new GuestMachine($"qemu {board}", attempt.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", attempt.Why) { FirstBoot = attempt.FirstBoot },
                 OwnConsole = console,
             };
         }

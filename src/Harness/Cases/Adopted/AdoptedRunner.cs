@@ -11,8 +11,8 @@ namespace Vsockspec.Cases.Adopted;
 public delegate Guest BootAdoptedGuest(ulong cid, QemuNetwork network, CancellationToken cancellation);
 
 /// <summary>
-/// Runs the kernel's own tests, each as a pair of processes of its own, so that one that fails ends no other. The guest serves all of them, and is replaced after
-/// a failure.
+/// Runs the kernel's own tests, each as a pair of processes of its own, so that one that fails ends no other. The guest serves all of them, and is replaced when a
+/// test hung or a kernel complained.
 /// </summary>
 /// <param name="busyBox">Path of a busybox that is in the guest too, as <see cref="BusyBox"/>.</param>
 public sealed class AdoptedRunner(AdoptedSuite suite, RequirementRegister register, string busyBox, BootAdoptedGuest boot)
@@ -55,7 +55,8 @@ public sealed class AdoptedRunner(AdoptedSuite suite, RequirementRegister regist
                     return;
                 }
 
-                if (failed)
+                // Where both sides ended by themselves the guest is as good as new: a failure alone is not worth the half minute of a boot.
+                if (failed && result.FailureCode != PairVerdict.Failed)
                 {
                     place.Retire();
                 }
