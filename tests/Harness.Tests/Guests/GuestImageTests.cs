@@ -51,6 +51,13 @@ public sealed class GuestImageTests
         Assert.That(line, Does.Contain("virtio-net-pci,netdev=network,romfile="));
     }
 
+    [TestCase("Tcg", "loglevel=5")]
+    [TestCase("Kvm", "loglevel=4", Description = "a translated KVM breaks on a console that is written to much")]
+    public void Command_Console_HasWhatTheAcceleratorBears(string accelerator, string level) =>
+        Assert.That(
+            QemuCommand.Build("/q", Kernel, new QemuOptions(), Enum.Parse<GuestAccelerator>(accelerator), new QemuCommand.Lines("/i", "/c", 7, null)),
+            Has.Some.Contains($" {level} "));
+
     [Test]
     public void Command_WithoutANetwork_HasNone() =>
         Assert.That(
