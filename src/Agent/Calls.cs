@@ -41,6 +41,7 @@ internal static class Calls
             AgentCall.KernelLog => SystemCalls.KernelLog(ref reader),
             AgentCall.Reset => SystemCalls.Reset(context, ref reader),
             AgentCall.PowerOff => SystemCalls.PowerOff(context, ref reader),
+            AgentCall.Execute => ProgramCalls.Execute(context, ref reader),
             _ => throw new MalformedMessageException($"no call has the number {(int)call}"),
         };
     }

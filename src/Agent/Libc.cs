@@ -130,6 +130,48 @@ internal static partial class Libc
     [LibraryImport(Library, EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Spawn(ref int process, string path, nint actions, nint attributes, string?[] arguments, string?[] environment);
 
+    /// <summary>As <see cref="Spawn(ref int, string, nint, nint, string[], string[])"/>, with what <see cref="SpawnPlan"/> holds.</summary>
+    [LibraryImport(Library, EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Spawn(ref int process, string path, ref byte actions, ref byte attributes, string?[] arguments, string?[] environment);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_init")]
+    public static partial int SpawnActionsInit(ref byte actions);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_adddup2")]
+    public static partial int SpawnActionsDuplicate(ref byte actions, int fd, int to);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_addopen", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int SpawnActionsOpen(ref byte actions, int fd, string path, int flags, uint mode);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_destroy")]
+    public static partial int SpawnActionsDestroy(ref byte actions);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawnattr_init")]
+    public static partial int SpawnAttributesInit(ref byte attributes);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawnattr_setflags")]
+    public static partial int SpawnAttributesFlags(ref byte attributes, short flags);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawnattr_setsigdefault")]
+    public static partial int SpawnAttributesDefaults(ref byte attributes, ref SignalSet signals);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawnattr_setsigmask")]
+    public static partial int SpawnAttributesMask(ref byte attributes, ref SignalSet signals);
+
+    [LibraryImport(Library, EntryPoint = "posix_spawnattr_destroy")]
+    public static partial int SpawnAttributesDestroy(ref byte attributes);
+
+    /// <param name="ends">The first of two: where it is read and where it is written.</param>
+    [LibraryImport(Library, EntryPoint = "pipe2", SetLastError = true)]
+    public static partial int Pipe(ref int ends, int flags);
+
+    /// <summary>pidfd_open(2), which older C libraries have no name for.</summary>
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    public static partial nint ProcessDescriptor(nint number, int process, uint flags);
+
+    [LibraryImport(Library, EntryPoint = "kill", SetLastError = true)]
+    public static partial int Signal(int process, int signal);
+
     [LibraryImport(Library, EntryPoint = "waitpid", SetLastError = true)]
     public static partial int WaitProcess(int process, ref int status, int options);
 }

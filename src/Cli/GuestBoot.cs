@@ -92,6 +92,11 @@ internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
         bench.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"guest: Linux {guest.Hello.Release} on {guest.Machine}, agent ready after {guest.ReadyAfter.TotalSeconds:0.00} s, image {image.Digest}"));
+        if (guest.Machine.FirstBoot is { } first)
+        {
+            bench.Error.WriteLine($"guest: was booted a second time; the first: {first}");
+        }
+
         foreach (string problem in guest.Hello.Problems)
         {
             bench.Error.WriteLine($"guest: {problem}");

@@ -31,7 +31,7 @@ internal sealed class LabRun
             return new LabRun(arguments, Path.GetFullPath(named));
         }
 
-        string folder = RunSession.DefaultFolder(now, Path.GetFileNameWithoutExtension(parsed.GetValue<string?>("--target") ?? ""));
+        string folder = RunSession.DefaultFolder(now, Path.GetFileNameWithoutExtension(AdoptedSelection.TargetOf(parsed)));
         return new LabRun([.. arguments, "--out", folder], Path.GetFullPath(folder));
     }
 

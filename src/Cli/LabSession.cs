@@ -47,6 +47,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
         using StopSignals signals = new();
         KernelStore store = bench.Kernels();
         GuestKernel kernel = store.Fetch(settings.Kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
+        AdoptedSelection.Prepare(parsed, bench, kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
         LabPlan plan = new()
         {
             Kernel = kernel,
@@ -61,11 +62,11 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
             ConsoleFile = settings.ConsoleFile,
         };
         KvmProof proof = KvmProof.OfThisMachine(Path.GetDirectoryName(store.Root)!);
-        LabOutcome outcome = Boot(plan, tools, proof, signals.Token);
+        LabOutcome outcome = BootAgain(plan, tools, proof, signals.Token);
         while (outcome.End == LabEnd.Crashed && run?.AfterCrash(outcome.Panic) is { } rest)
         {
             bench.Error.WriteLine($"lab: {(outcome.Panic is null ? "the machine ended" : "the kernel panicked")} in the middle of the run; it goes on in a fresh lab");
-            outcome = Boot(plan with { Command = [.. bench.Self, .. rest] }, tools, proof, signals.Token);
+            outcome = BootAgain(plan with { Command = [.. bench.Self, .. rest] }, tools, proof, signals.Token);
         }
 
         return outcome.End switch
@@ -77,6 +78,19 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
             LabEnd.BootTimedOut => Fail($"the lab did not boot within {Seconds(plan.BootLimit)}{Last(outcome)}"),
             _ => Fail($"the lab's kernel ended under the program{Last(outcome)}"),
         };
+    }
+
+    /// <summary>A kernel that broke while it booted has done nothing yet, and on translated processors that happens now and then: it boots once more.</summary>
+    private LabOutcome BootAgain(LabPlan plan, LabTools tools, KvmProof proof, CancellationToken cancellation)
+    {
+        LabOutcome outcome = Boot(plan, tools, proof, cancellation);
+        if (outcome is not { End: LabEnd.NotBooted, Panic: { } panic })
+        {
+            return outcome;
+        }
+
+        bench.Error.WriteLine($"lab: its kernel broke while it booted ({panic.Split('\n')[0]}); it boots once more");
+        return Boot(plan, tools, proof, cancellation);
     }
 
     /// <summary>Runs the lab by the accelerator that was asked for, or by KVM if that boots and otherwise by translation.</summary>

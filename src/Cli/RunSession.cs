@@ -36,8 +36,11 @@ internal sealed record RunSettings
 }
 
 /// <summary>One run from the first line printed to the bundle closed: the target judged, results stored as they come, a stop by signal survived.</summary>
-internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targetName, TargetManifest manifest, IGuestSource guests, string profile, Shard? shard)
+internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targetName, TargetManifest manifest, IGuestSource? guests, string profile, Shard? shard)
 {
+    /// <summary>The suite of others that the cases belong to; null: our own.</summary>
+    public AdoptedSuiteInfo? Adopted { get; init; }
+
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
@@ -145,7 +148,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     private BundleWriter OpenBundle(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
         DateTimeOffset now = bench.Time.GetUtcNow();
-        SuiteInfo suite = SuiteIdentity.Of(bench.Catalogue, bench.Register);
+        SuiteInfo suite = SuiteIdentity.Of(bench.Catalogue, bench.Register) with { Adopted = Adopted };
         TargetInfo info = new()
         {
             Name = target.Name,

@@ -24,14 +24,17 @@ internal sealed record Selection
     public ulong? ShuffleSeed { get; init; }
 
     /// <exception cref="UsageException">A glob matches no case, or nothing is left.</exception>
-    public IReadOnlyList<CaseRun> From(Catalogue catalogue)
+    public IReadOnlyList<CaseRun> From(Catalogue catalogue) => From([.. catalogue.Runs]);
+
+    /// <inheritdoc cref="From(Catalogue)"/>
+    public IReadOnlyList<CaseRun> From(IReadOnlyList<CaseRun> all)
     {
         foreach (string glob in Cases)
         {
-            RefuseUnknown(glob, catalogue);
+            RefuseUnknown(glob, all);
         }
 
-        IEnumerable<CaseRun> selected = catalogue.Runs
+        IEnumerable<CaseRun> selected = all
             .Where(run => Cases.Count == 0 ? run.Case.IsAbout(Transport) : Cases.Any(glob => Matches(glob, run)))
             .Where(Profile.Includes)
             .Where(run => !Quick || !run.Case.Attribute.Slow);
@@ -57,12 +60,12 @@ internal sealed record Selection
     private static bool Matches(string glob, CaseRun run) =>
         Glob.Matches(glob, run.Case.Id) || Glob.Matches(glob, run.FullName) || Glob.Matches(glob, run.Case.Name) || Glob.Matches(glob, MethodName(run.Case));
 
-    private static void RefuseUnknown(string glob, Catalogue catalogue)
+    private static void RefuseUnknown(string glob, IReadOnlyList<CaseRun> all)
     {
-        if (!catalogue.Runs.Any(run => Matches(glob, run)))
+        if (!all.Any(run => Matches(glob, run)))
         {
-            IEnumerable<string> names = catalogue.Runs.Select(r => r.FullName).Concat(catalogue.Cases.SelectMany(c => new[] { c.Id, MethodName(c) }));
-            throw new UsageException($"--case {glob}: no case is called so{Suggestion.For(glob, names)}; 'vsockspec list cases' shows all");
+            IEnumerable<string> names = all.SelectMany(r => new[] { r.FullName, r.Case.Id, MethodName(r.Case) });
+            throw new UsageException($"--case {glob}: no case is called so{Suggestion.For(glob, names)}{(all.Any(r => r.Direction is not null) ? "" : "; 'vsockspec list cases' shows all")}");
         }
     }
 

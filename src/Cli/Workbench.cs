@@ -33,6 +33,9 @@ internal sealed record Workbench
     /// <summary>Opens the cache of kernels.</summary>
     public Func<KernelStore> Kernels { get; init; } = KernelStore.OfThisUser;
 
+    /// <summary>Opens the cache of the kernel's own vsock tests.</summary>
+    public Func<VsockTestStore> VsockTests { get; init; } = VsockTestStore.OfThisUser;
+
     /// <summary>The command that starts this program again.</summary>
     public IReadOnlyList<string> Self { get; init; } = [DotNet.Host, Path.Combine(AppContext.BaseDirectory, "vsockspec.dll")];
 

@@ -145,7 +145,7 @@ public sealed class TapGuestTests
             QemuLauncher.Modules(QemuMachine.Q35));
         using InstanceFolder folder = InstanceFolder.Create();
         using TappedInstance device = StartReference(folder, null);
-        QemuOptions options = new() { Machine = QemuMachine.Q35, Accelerator = GuestAccelerator.Tcg, Device = new QemuVsock.VhostUser(device.Socket) };
+        QemuOptions options = new() { Machine = QemuMachine.Q35, Accelerator = GuestAccelerator.Tcg, Device = new GuestVsock.VhostUser(device.Socket) };
         using Guest guest = QemuLauncher.OfThisMachine(ToolBox.OfThisMachine).Start(kernel!, image, options, CancellationToken.None);
         await SendBothWays(guest, device, 5001, 300_000, 300_000);
         Assert.That(device.Tap.Settle(Patience), Is.True);

@@ -53,6 +53,7 @@ internal static class DoctorCommand
         Program("apt-get", "fetching kernels", "apt"),
         Program("dpkg-deb", "unpacking kernel packages", "dpkg"),
         Program("depmod", "listing what the modules of a fetched kernel need", "kmod"),
+        Program("make", "building the kernel's own vsock tests (run --suite linux-vsock-test)", "make gcc libc6-dev linux-libc-dev"),
         Program("xz", "decompressing the modules of debian:6.12", "xz-utils"),
         Kernel(bench, "debian:6.1"),
         Kernel(bench, "debian:6.12"),

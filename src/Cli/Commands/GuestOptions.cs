@@ -10,10 +10,12 @@ internal sealed class GuestOptions
     /// <summary>A guest whose KVM is itself in a translated machine takes half a minute.</summary>
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
-    private readonly Option<string?> _guest = new("--guest")
+    public const string NameOption = "--guest";
+
+    private readonly Option<string?> _guest = new(NameOption)
     {
         Description = "What serves cases that need a guest: uml (user-mode Linux), or a kernel that QEMU boots: debian:6.1, debian:6.12, debian:RELEASE, a path. "
-            + "[default: the manifest's; else uml where it is installed and reaches the device, else debian:6.12]",
+            + "[default: the manifest's; else uml where it is installed and reaches the device, else debian:6.12. With --suite: the kernel that runs here if it is cached, else debian:6.12]",
         HelpName = "G",
     };
 
@@ -21,6 +23,9 @@ internal sealed class GuestOptions
 
     private readonly Option<string> _accelerator = GuestCommand.Choice(
         "--guest-accel", "Who runs QEMU's processors; auto: KVM if it can boot this kernel here, otherwise tcg.", "auto", "tcg", "kvm");
+
+    /// <summary>Null: not asked for.</summary>
+    public string? Name(ParseResult parsed) => parsed.GetValue(_guest);
 
     public IEnumerable<Option> All => [_guest, _machine, _accelerator];
 

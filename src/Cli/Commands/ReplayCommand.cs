@@ -29,10 +29,17 @@ internal static class ReplayCommand
 
             string targetName = parsed.GetValue(target) ?? report.Target.Manifest;
             TargetManifest manifest = BuiltInTargets.Find(targetName, bench.Suites);
+            RunSettings settings = new() { Seed = report.Run.Seed, Out = parsed.GetValue(output) };
+            if (report.Suite.Adopted is { } suite)
+            {
+                AdoptedSelection adopted = AdoptedSelection.ToRepeat(suite, bench.Kernels());
+                return new AdoptedSession(bench, adopted).Execute(
+                    targetName, manifest, new Selection { Profile = adopted.Profile, Transport = manifest.Transport, Cases = [wanted] }, settings);
+            }
+
             Selection selection = new() { Profile = Profile.Find(ProfileOf(report, manifest, bench), bench.Suites), Transport = manifest.Transport, Cases = [wanted] };
             RunSession session = new(bench, runSuite, targetName, manifest, guest.Source(parsed, manifest, bench), selection.Profile.Name, shard: null);
-            return session.Execute(
-                selection.From(bench.Catalogue), new RunSettings { Seed = report.Run.Seed, Out = parsed.GetValue(output) });
+            return session.Execute(selection.From(bench.Catalogue), settings);
         });
         return command;
     }

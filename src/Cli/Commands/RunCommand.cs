@@ -9,11 +9,17 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec run</c>: judges a target.</summary>
 internal static class RunCommand
 {
+    /// <summary>Names an adopted suite.</summary>
+    public const string SuiteOption = "--suite";
+
+    /// <summary>Names what is judged.</summary>
+    public const string TargetOption = "--target";
+
     private const string LabOption = "--lab";
 
     public static Command Create(Workbench bench, RunSuite runSuite)
     {
-        Option<string> target = new("--target")
+        Option<string> target = new(TargetOption)
         {
             Description = "What is judged: a name of 'list targets' or the path of a manifest.",
             HelpName = "T",
@@ -23,6 +29,11 @@ internal static class RunCommand
         {
             Description = "Which part of the suite: a name of 'list profiles'. [default: all for the target's transport]",
             HelpName = "P",
+        };
+        Option<string?> suite = new(SuiteOption)
+        {
+            Description = "Not our own cases but an adopted suite: linux-vsock-test, the kernel's own tests against a guest; linux-vsock-test:6.1 of another source. [default target: linux-vhost-vsock]",
+            HelpName = "S",
         };
         Option<string[]> cases = new("--case")
         {
@@ -80,7 +91,7 @@ internal static class RunCommand
 
         Command command = new("run", "Judge a target and write a bundle.")
         {
-            target, profile, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
+            target, profile, suite, cases, seed, repeat, jobs, shard, output, resume, failFast, quick, trace, shuffle, lab, suites,
         };
         foreach (Option option in guest.All)
         {
@@ -96,7 +107,8 @@ internal static class RunCommand
             }
 
             Workbench here = bench.WithSuites(parsed.GetValue(suites));
-            string targetName = parsed.GetRequiredValue(target);
+            AdoptedSelection? adopted = AdoptedSelection.Of(parsed.GetValue(suite), guest.Name(parsed), parsed.GetValue(profile), parsed.GetValue(jobs));
+            string targetName = AdoptedSelection.TargetOf(parsed);
             TargetManifest manifest = BuiltInTargets.Find(targetName, here.Suites);
             string? begun = parsed.GetValue(resume);
             ulong chosen = begun is null
@@ -109,7 +121,7 @@ internal static class RunCommand
 
             Selection selection = new()
             {
-                Profile = Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
+                Profile = adopted?.Profile ?? Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
                 Transport = manifest.Transport,
                 Cases = parsed.GetRequiredValue(cases),
                 Quick = parsed.GetValue(quick),
@@ -126,6 +138,11 @@ internal static class RunCommand
                 Out = parsed.GetValue(output),
                 Resume = begun,
             };
+            if (adopted is not null)
+            {
+                return new AdoptedSession(here, adopted).Execute(targetName, manifest, selection, settings);
+            }
+
             RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, guest.Source(parsed, manifest, here), selection.Profile.Name, selection.Shard);
             return session.Execute(selection.From(here.Catalogue), settings);
         });

@@ -51,7 +51,7 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
     {
         output.WriteLine();
         output.WriteLine($"{Paint(Red, result.Verdict.ToString())} {result.FullName}  {result.Title}");
-        Line("requirement", string.Join(", ", result.Requirements) + $" ({result.Level})");
+        Line("requirement", result.Requirements.Count == 0 ? "none: a test of an adopted suite" : string.Join(", ", result.Requirements) + $" ({result.Level})");
         Line("expected", result.Expected);
         Line("observed", result.Observed);
         foreach (AuditFinding finding in result.Findings)

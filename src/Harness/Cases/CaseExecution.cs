@@ -114,7 +114,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         Title = run.Case.Title,
         Area = run.Case.Area,
         Requirements = run.Case.Requirements,
-        Level = register.LevelOf(run.Case.Requirements[0]),
+        Level = run.Case.Requirements.Count == 0 ? RequirementLevel.Adopted : register.LevelOf(run.Case.Requirements[0]),
         Variant = run.VariantName,
         Repetition = repetition,
         Seed = SeedOf(run, repetition, runSeed),

@@ -26,8 +26,11 @@ public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name,
 /// <summary>A case under one variant: the unit that is selected, run and reported.</summary>
 public sealed record CaseRun(CaseInfo Case, Variant Variant)
 {
+    /// <summary>Which side is the client, of a case of an adopted suite: <c>guest-client</c>; null for our own cases.</summary>
+    public string? Direction { get; init; }
+
     /// <summary>Empty for a case that does not vary.</summary>
-    public string VariantName => Case.Attribute.Vary == Vary.Nothing ? "" : Variant.Name;
+    public string VariantName => Direction ?? (Case.Attribute.Vary == Vary.Nothing ? "" : Variant.Name);
 
     public string FullName => VariantName.Length == 0 ? Case.Id : $"{Case.Id}[{VariantName}]";
 }

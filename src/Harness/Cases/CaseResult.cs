@@ -3,7 +3,7 @@ namespace Vsockspec.Cases;
 /// <summary>One case under one variant: what was asked, what was seen, what follows. The unit of every report.</summary>
 public sealed record CaseResult
 {
-    /// <summary>Permanent id, <c>VSC-0101</c>.</summary>
+    /// <summary>Permanent id, <c>VSC-0101</c>; of a test of the kernel's own suite its place in that suite, <c>LVT-08</c>.</summary>
     public required string Id { get; init; }
 
     public required string Title { get; init; }
@@ -15,7 +15,7 @@ public sealed record CaseResult
 
     public required RequirementLevel Level { get; init; }
 
-    /// <summary>Ring layout and features, <c>split+event_idx</c>; empty when the case has none.</summary>
+    /// <summary>Ring layout and features, <c>split+event_idx</c>; of a test of the kernel's own suite who is the client, <c>guest-client</c>; empty when the case has none.</summary>
     public required string Variant { get; init; }
 
     /// <summary>Counts from 1 with <c>--repeat</c>.</summary>

@@ -6,7 +6,8 @@ namespace Vsockspec.Cases;
 /// Holds a case to what the kernel said while it ran. Reports that came between two cases are not lost: they fail the next one, whose text says so.
 /// With several workers a report fails every case that ran.
 /// </summary>
-internal sealed class KernelWitness(IKernelLog log) : IDisposable
+/// <param name="whose">As texts name the kernel.</param>
+internal sealed class KernelWitness(IKernelLog log, string whose = "the kernel") : IDisposable
 {
     public const string FailureCode = "kernel-report";
 
@@ -32,8 +33,8 @@ internal sealed class KernelWitness(IKernelLog log) : IDisposable
         {
             Verdict = Verdict.Fail,
             FailureCode = FailureCode,
-            Expected = "the kernel reports nothing",
-            Observed = $"the kernel reported{when}: {first.Headline}{others}{own}",
+            Expected = $"{whose} reports nothing",
+            Observed = $"{whose} reported{when}: {first.Headline}{others}{own}",
             Log = string.Join("\n\n", before.Concat(during).Select(r => r.Text)),
         };
     }

@@ -1,6 +1,5 @@
 using Vsockspec.Guests;
 using Vsockspec.Targets;
-using Vsockspec.Transports;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Cases;
@@ -115,21 +114,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         private readonly GuestKeeper? guests = request.Guests is { } source ? new GuestKeeper(source, listener) : null;
         private bool hasServedGuest;
 
-        public TargetFacts Probe(CancellationToken cancellation)
-        {
-            ITargetInstance target = Instance(cancellation);
-            try
-            {
-                using IVsockDevice device = target.OpenDevice(request.Patience);
-                byte[]? config = device.HasConfigSpace ? device.ReadConfig(0, VsockConfig.Size) : null;
-                VhostUserProtocolFeatures protocol = device is VhostUserFrontEnd frontEnd ? frontEnd.OfferedProtocolFeatures : default;
-                return new TargetFacts(device.OfferedFeatures, (ulong)protocol, config is null ? null : Convert.ToHexStringLower(config));
-            }
-            catch (TransportException e)
-            {
-                throw new TargetException($"target '{request.Target.Name}' does not complete the first exchange over {request.Target.Transport}: {e.Message}{Postmortem(target)}", inner: e);
-            }
-        }
+        public TargetFacts Probe(CancellationToken cancellation) => TargetProbe.Ask(request.Target, Instance(cancellation), request.Patience);
 
         public void Work(Queue<(CaseRun Run, int Repetition)> work, TargetFacts facts, CancellationToken cancellation)
         {
@@ -162,13 +147,6 @@ public sealed class SuiteRunner(RequirementRegister register)
             instance?.Dispose();
             folder?.Dispose();
             execution.Dispose();
-        }
-
-        private static string Postmortem(ITargetInstance target)
-        {
-            string status = target.ExitStatus is { } exit ? $"; the target ended with {exit}" : "";
-            string lines = target.LastLines.Count > 0 ? $"; its last lines: {string.Join(" | ", target.LastLines.TakeLast(5))}" : "";
-            return status + lines;
         }
 
         private CaseResult RunOne(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)

@@ -95,4 +95,7 @@ public enum RequirementLevel
 
     /// <summary>Stated in prose without a keyword; missing it fails in a class of its own.</summary>
     Described,
+
+    /// <summary>No requirement: a test of an adopted suite, whose word counts for what that suite asks and not for the specification.</summary>
+    Adopted,
 }

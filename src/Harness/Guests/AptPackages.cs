@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace Vsockspec.Guests;
 
 /// <summary>
-/// Kernel packages from the archives that this machine's apt knows; apt checks their signatures. Needs no root: the package is downloaded
+/// Packages of kernels, and others by name, from the archives that this machine's apt knows; apt checks their signatures. Needs no root: the package is downloaded
 /// and unpacked, not installed.
 /// </summary>
 internal sealed partial class AptPackages(ToolBox tools)
@@ -35,11 +35,15 @@ internal sealed partial class AptPackages(ToolBox tools)
         }
 
         // Lists also name packages that others only mention; those cannot be shown.
-        return releases.Where(name.Matches).OrderDescending(DebianVersion.Order).Select(r => Show(r, cancellation)).FirstOrDefault(p => p is not null)
+        return releases.Where(name.Matches).OrderDescending(DebianVersion.Order).Select(r => Show(Prefix + r, r, cancellation)).FirstOrDefault(p => p is not null)
             ?? throw KernelException.OfInput(
                 $"{name.Text}: the package lists of this machine have no such kernel, but {Describe(releases)}; "
                 + $"choose one of them, {UpdateLists}, or give a kernel by its path");
     }
+
+    /// <summary>The newest package of exactly this name; null when the lists have none. Its release is its name.</summary>
+    /// <exception cref="KernelException">No apt.</exception>
+    public KernelPackage? Find(string package, CancellationToken cancellation) => Show(package, package, cancellation);
 
     /// <summary>Downloads into a folder that has nothing else; gives the path of the package, whose digest is as the lists say.</summary>
     /// <exception cref="KernelException">The download failed.</exception>
@@ -72,9 +76,8 @@ internal sealed partial class AptPackages(ToolBox tools)
     public void WriteModuleDependencies(string folder, string release, CancellationToken cancellation) =>
         RunToSuccess("depmod", ["-b", folder, release], UnpackTime, cancellation);
 
-    private KernelPackage? Show(string release, CancellationToken cancellation)
+    private KernelPackage? Show(string name, string release, CancellationToken cancellation)
     {
-        string name = Prefix + release;
         ToolOutput output = Run("apt-cache", ["show", "--no-all-versions", name], null, LookUpTime, cancellation);
         if (output.ExitCode != 0)
         {

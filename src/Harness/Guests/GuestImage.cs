@@ -4,6 +4,11 @@ using Vsockspec.Guests.Protocol;
 
 namespace Vsockspec.Guests;
 
+/// <summary>A program that a guest has beside its agent.</summary>
+/// <param name="Place">Absolute path in the guest.</param>
+/// <param name="Source">Path of the program here; needs no libraries.</param>
+public sealed record GuestFile(string Place, string Source);
+
 /// <summary>
 /// What a guest boots beside its kernel: an initramfs with the agent as the first process, the libraries it needs and the vsock modules. The same
 /// inputs give the same bytes.
@@ -34,9 +39,16 @@ public sealed class GuestImage
     /// <param name="agent">Path of the agent.</param>
     /// <param name="busyBox">Path of a busybox that needs no libraries, for people's shells; null: the guest has none.</param>
     /// <param name="machineModules">Modules that the machine's devices need, loaded first; null: none.</param>
+    /// <param name="programs">Further programs; null: none.</param>
     /// <exception cref="KernelException">The kernel lacks a module.</exception>
     /// <exception cref="GuestException">The agent or a library cannot be read.</exception>
-    public static GuestImage Build(GuestKernel kernel, string agent, string? busyBox, CancellationToken cancellation, IEnumerable<string>? machineModules = null)
+    public static GuestImage Build(
+        GuestKernel kernel,
+        string agent,
+        string? busyBox,
+        CancellationToken cancellation,
+        IEnumerable<string>? machineModules = null,
+        IEnumerable<GuestFile>? programs = null)
     {
         using MemoryStream content = new();
         using (CpioArchive archive = new(content))
@@ -59,6 +71,11 @@ public sealed class GuestImage
             if (busyBox is not null)
             {
                 archive.AddFile("bin/busybox", Read(busyBox), CpioArchive.Program);
+            }
+
+            foreach (GuestFile program in (programs ?? []).OrderBy(p => p.Place, StringComparer.Ordinal))
+            {
+                archive.AddFile(program.Place, Read(program.Source), CpioArchive.Program);
             }
 
             StringBuilder order = new();

@@ -6,5 +6,8 @@ namespace Vsockspec.Guests;
 /// <param name="Why">Why it is this accelerator, where it was chosen here; else null.</param>
 public sealed record GuestMachine(string Vmm, string Accelerator, string? Why)
 {
+    /// <summary>How a boot before this one ended, with the end of its console; null: this was the first.</summary>
+    public string? FirstBoot { get; init; }
+
     public override string ToString() => $"{Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}";
 }

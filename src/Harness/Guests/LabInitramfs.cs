@@ -12,7 +12,7 @@ internal static class LabInitramfs
     private static readonly string[] Needed = ["virtio_pci", "virtiofs", "virtio_console", "overlay"];
 
     /// <summary>Modules that are the reason for the lab; one that a kernel refuses shows in what the program finds.</summary>
-    private static readonly string[] Wanted = ["vsock", "vsock_loopback", "vhost_vsock", "irqbypass", "kvm"];
+    private static readonly string[] Wanted = ["vsock", "vsock_loopback", "vhost_vsock", "vsock_diag", "irqbypass", "kvm"];
 
     /// <summary>What has to be in a kernel so that it can be the lab's.</summary>
     public static IReadOnlyList<(string Option, string Why)> Options { get; } =

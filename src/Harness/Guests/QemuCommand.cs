@@ -8,9 +8,18 @@ internal static class QemuCommand
 {
     /// <summary>
     /// mitigations=off, tsc, no_timer_check, edd=off: time that a translated processor would lose. panic, oops: a kernel that broke is not asked any
-    /// further; with -no-reboot the machine ends. loglevel: warnings and worse, since each character costs an exit of the processor.
+    /// further; with -no-reboot the machine ends.
     /// </summary>
-    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off loglevel=5";
+    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off";
+
+    /// <summary>What goes to the console: warnings and worse, since each character costs an exit of the processor; one of them tells of a broken timer.</summary>
+    private const string Warnings = " loglevel=5";
+
+    /// <summary>
+    /// Errors and worse. Where KVM is itself translated (QEMU 7.2), such an exit now and then corrupts the machine, and a kernel that dumps its processor's
+    /// features as a warning makes thousands. Warnings stay in the kernel's log; an Oops prints all it has whatever the level.
+    /// </summary>
+    private const string Errors = " loglevel=4";
 
     /// <summary>A virtio console comes up with its driver, whereas further ports of a multi-port device come some time after it; so each line is a device of its own.</summary>
     private const string AgentTerminal = "/dev/hvc0";
@@ -40,7 +49,7 @@ internal static class QemuCommand
             "-object", $"memory-backend-memfd,id=memory,size={memory}M,share=on",
             "-kernel", kernel.Image,
             "-initrd", lines.Initramfs,
-            "-append", KernelOptions(lines.ShellFd is not null),
+            "-append", KernelOptions(accelerator, lines.ShellFd is not null),
             "-chardev", $"socket,id=console,path={Escape(lines.ConsoleSocket)}",
             "-serial", "chardev:console",
             .. Terminal("agent", lines.AgentFd, bus),
@@ -56,11 +65,23 @@ internal static class QemuCommand
                 break;
         }
 
+        if (options.Network is { } network)
+        {
+            line.AddRange(["-netdev", UserNetwork(network), "-device", $"virtio-net-{bus},netdev=network{(bus == "pci" ? ",romfile=" : "")}"]);
+        }
+
         return line;
     }
 
-    private static string KernelOptions(bool hasShell) =>
-        $"{KernelLine} {AgentProtocol.ChannelOption}={AgentTerminal}"
+    /// <summary>The command after <c>cmd:</c> is run anew for each connection of the guest.</summary>
+    private static string UserNetwork(QemuNetwork network) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"user,id=network,restrict=on,net=10.0.2.0/24"
+        + $",hostfwd=tcp:127.0.0.1:{network.IntoGuest}-{QemuNetwork.GuestAddress}:{network.GuestPort}"
+        + $",guestfwd=tcp:{QemuNetwork.HostAddress}:{network.ToHost}-cmd:{Escape(network.BusyBox)} nc 127.0.0.1 {network.ToHost}");
+
+    private static string KernelOptions(GuestAccelerator accelerator, bool hasShell) =>
+        $"{KernelLine}{(accelerator == GuestAccelerator.Kvm ? Errors : Warnings)} {AgentProtocol.ChannelOption}={AgentTerminal}"
         + (hasShell ? $" {AgentProtocol.ShellOption}={ShellTerminal}" : "");
 
     private static IEnumerable<string> Terminal(string name, int fd, string bus) =>

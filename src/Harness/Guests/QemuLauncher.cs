@@ -72,7 +72,11 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
     /// <summary>A boot by one accelerator.</summary>
     /// <param name="IsTrial">KVM is not proven.</param>
-    private sealed record Attempt(GuestAccelerator Accelerator, string? Why, bool IsTrial);
+    private sealed record Attempt(GuestAccelerator Accelerator, string? Why, bool IsTrial)
+    {
+        /// <summary>How a boot before this one ended.</summary>
+        public string? FirstBoot { get; init; }
+    }
 
     private Guest StartByProof(GuestKernel kernel, GuestImage image, QemuOptions options, CancellationToken cancellation)
     {
@@ -85,7 +89,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         switch (proof.Known(kernel))
         {
             case true:
-                return Boot(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM has booted this kernel before", false), cancellation);
+                return BootByKvm(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM has booted this kernel before", false), cancellation);
             case false:
                 return Translated(BootsNot);
         }
@@ -94,7 +98,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         bool isWhole = options.Device is not GuestVsock.VhostUser;
         try
         {
-            Guest trial = Boot(kernel, image, isWhole ? options : options with { Device = null }, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", true), cancellation);
+            Guest trial = BootByKvm(kernel, image, isWhole ? options : options with { Device = null }, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", true), cancellation);
             proof.Keep(kernel, boots: true);
             if (isWhole)
             {
@@ -105,16 +109,37 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (GuestException e)
         {
-            Guest translated = Translated($"{BootsNot}: {e.Message.Split((char[])[';', '\n'])[0]}");
+            Guest translated;
+            try
+            {
+                translated = Translated($"{BootsNot}: {e.Message.Split((char[])[';', '\n'])[0]}");
+            }
+            catch (GuestException second)
+            {
+                throw new GuestException($"{second.Message}\nand before that, by KVM: {e.Message}", second);
+            }
 
             // Only now it is KVM that is at fault and not what was to boot.
             proof.Keep(kernel, boots: false);
             return translated;
         }
 
-        return Boot(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", false), cancellation);
+        return BootByKvm(kernel, image, options, new Attempt(GuestAccelerator.Kvm, "KVM boots this kernel", false), cancellation);
 
         Guest Translated(string why) => Boot(kernel, image, options, new Attempt(GuestAccelerator.Tcg, why, false), cancellation);
+    }
+
+    /// <summary>In a translated machine a first boot under KVM may end by itself for no fault of the kernel's, and the next one does not: it is tried again, and said.</summary>
+    private Guest BootByKvm(GuestKernel kernel, GuestImage image, QemuOptions options, Attempt attempt, CancellationToken cancellation)
+    {
+        try
+        {
+            return Boot(kernel, image, options, attempt, cancellation);
+        }
+        catch (EndedException e) when (KvmProof.IsTranslated)
+        {
+            return Boot(kernel, image, options, attempt with { Why = $"{attempt.Why}, the second time", FirstBoot = e.Message }, cancellation);
+        }
     }
 
     /// <summary>A microvm whose timer fails boots again, then as q35.</summary>
@@ -173,7 +198,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             string board = options.Machine == QemuMachine.Q35 ? "q35" : "microvm";
             return new Guest(machine, folder, agent, hello, Stopwatch.GetElapsedTime(begin), shell)
             {
-                Machine = new GuestMachine($"qemu {board}", attempt.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", attempt.Why),
+                Machine = new GuestMachine($"qemu {board}", attempt.Accelerator == GuestAccelerator.Kvm ? "kvm" : "tcg", attempt.Why) { FirstBoot = attempt.FirstBoot },
                 Kernel = kernel,
                 ImageDigest = image.Digest,
                 OwnConsole = console,
@@ -211,7 +236,8 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         long begin,
         CancellationToken cancellation)
     {
-        TimeSpan limit = attempt.IsTrial && options.ProofLimit < options.BootLimit ? options.ProofLimit : options.BootLimit;
+        // In a translated machine a busy one takes longer than the proof may, and what would come after it is slower still.
+        TimeSpan limit = attempt.IsTrial && !KvmProof.IsTranslated && options.ProofLimit < options.BootLimit ? options.ProofLimit : options.BootLimit;
         while (Task.WaitAny([hello], (int)Glance.TotalMilliseconds, cancellation) < 0)
         {
             bool isSilent = console.Silence > options.SilenceLimit;
@@ -222,7 +248,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
             if (machine.LastLines.Any(l => l.Contains(KvmBroke, StringComparison.Ordinal)))
             {
-                throw new GuestException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
+                throw new EndedException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
             }
 
             if (Stopwatch.GetElapsedTime(begin) > limit)
@@ -238,7 +264,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (GuestLostException e)
         {
-            throw new GuestException($"QEMU's guest did not boot: {e.Message}", e);
+            throw new EndedException($"QEMU's guest did not boot: {e.Message}", e);
         }
     }
 
@@ -283,6 +309,9 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             throw new GuestException("/dev/kvm cannot be opened; give yourself access (sudo usermod -aG kvm $USER, then log in again), or use the accelerator tcg");
         }
     }
+
+    /// <summary>The machine ended, or stands still for ever, before its agent was ready; it was not the time that was over.</summary>
+    private sealed class EndedException(string message, Exception? inner = null) : GuestException(message, inner);
 
     /// <summary>The machine has no clock that the kernel could use; another boot may have one.</summary>
     private sealed class TimerException(string message) : GuestException(message);

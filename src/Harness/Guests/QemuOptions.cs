@@ -23,6 +23,27 @@ public enum GuestAccelerator
     Kvm,
 }
 
+/// <summary>
+/// A network that is QEMU's own: the guest reaches one TCP port of this machine's 127.0.0.1 and this machine one of the guest; nobody else reaches
+/// anybody. The guest has to give itself its address.
+/// </summary>
+/// <param name="IntoGuest">Port of 127.0.0.1 that leads to <paramref name="GuestPort"/> of the guest.</param>
+/// <param name="ToHost">Port of <see cref="HostAddress"/> that leads to the same port of 127.0.0.1.</param>
+/// <param name="BusyBox">Path of a busybox, whose nc carries what goes to the host.</param>
+public sealed record QemuNetwork(int IntoGuest, int GuestPort, int ToHost, string BusyBox)
+{
+    /// <summary>The guest's.</summary>
+    public const string GuestAddress = "10.0.2.15";
+
+    public const string Mask = "255.255.255.0";
+
+    /// <summary>Where the guest finds the host.</summary>
+    public const string HostAddress = "10.0.2.100";
+
+    /// <summary>The modules that an image needs for it.</summary>
+    public static IReadOnlyList<string> Modules { get; } = ["virtio_net"];
+}
+
 /// <summary>How a guest in QEMU is to be.</summary>
 public sealed record QemuOptions
 {
@@ -44,6 +65,9 @@ public sealed record QemuOptions
 
     /// <summary>Null: a guest without a vsock device.</summary>
     public GuestVsock? Device { get; init; }
+
+    /// <summary>Null: a guest without a network.</summary>
+    public QemuNetwork? Network { get; init; }
 
     /// <summary>From the start of the machine to the agent's hello, for each attempt.</summary>
     public TimeSpan BootLimit { get; init; } = TimeSpan.FromSeconds(60);

@@ -34,6 +34,11 @@ public static class MarkdownSummary
         Row("program", report.Target.Digest is { } digest ? $"sha256 {digest}" : "unknown");
         Row("offers", string.Join(", ", report.Target.OfferedFeatures ?? []));
         Row("suite", $"{report.Suite.Name} {report.Suite.Version} {report.Suite.Commit}");
+        if (report.Suite.Adopted is { } adopted)
+        {
+            Row("tests", $"{adopted.Name} of {adopted.Package} {adopted.PackageVersion} (sha256 {adopted.PackageSha256}), against a guest with Linux {adopted.Guest}");
+        }
+
         Row("profile", report.Run.Profile + (report.Run.Shard is { } shard ? $", shard {shard}" : ""));
         Row("seed", report.Run.Seed.ToString(CultureInfo.InvariantCulture));
         Row("started", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC");

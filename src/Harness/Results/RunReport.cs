@@ -40,7 +40,19 @@ public sealed record RunReport
 /// <param name="Commit">Null when the build did not come from a git work tree.</param>
 /// <param name="CatalogueHash">SHA-256 over the cases' ids, titles and requirements.</param>
 /// <param name="RegisterHash">SHA-256 over the register of requirements.</param>
-public sealed record SuiteInfo(string Name, string Version, string? Commit, string CatalogueHash, string RegisterHash);
+public sealed record SuiteInfo(string Name, string Version, string? Commit, string CatalogueHash, string RegisterHash)
+{
+    /// <summary>The suite of others whose tests the cases are; null: they are our own.</summary>
+    public AdoptedSuiteInfo? Adopted { get; init; }
+}
+
+/// <summary>A suite of others, as vsockspec ran it.</summary>
+/// <param name="Name"><c>linux-vsock-test</c>.</param>
+/// <param name="Package">The package of its source.</param>
+/// <param name="PackageSha256">64 hexadecimal digits.</param>
+/// <param name="SourceSha256">Over names and contents of the files that were built.</param>
+/// <param name="Guest">Release of the guest's kernel.</param>
+public sealed record AdoptedSuiteInfo(string Name, string Package, string PackageVersion, string PackageSha256, string SourceSha256, string Guest);
 
 /// <summary>What was judged.</summary>
 public sealed record TargetInfo

@@ -44,9 +44,12 @@ internal sealed class FakeDebian : IDisposable
             echo "$3" >> '{PathOf("downloads")}'
             cp '{PathOf("archive")}'/"${'{'}3%%=*{'}'}.deb" .
             """);
-        foreach (string tool in new[] { "dpkg-deb", "depmod" })
+        foreach (string tool in new[] { "dpkg-deb", "depmod", "tar", "make", "cc" })
         {
-            File.CreateSymbolicLink(PathOf($"bin/{tool}"), ToolBox.OfThisMachine.Find(tool)!);
+            if (ToolBox.OfThisMachine.Find(tool) is { } path)
+            {
+                File.CreateSymbolicLink(PathOf($"bin/{tool}"), path);
+            }
         }
     }
 
@@ -56,6 +59,8 @@ internal sealed class FakeDebian : IDisposable
     public string Cache => PathOf("cache");
 
     public KernelStore Store() => new(Cache, new ToolBox([PathOf("bin")]));
+
+    public VsockTestStore VsockTests() => new(Cache, new ToolBox([PathOf("bin")]));
 
     public string PathOf(string name) => Path.Combine(_folder.Path, name);
 
@@ -77,17 +82,39 @@ internal sealed class FakeDebian : IDisposable
         File.WriteAllText(
             Path.Combine(tree, "DEBIAN/control"),
             $"Package: linux-image-{release}\nVersion: {version}\nArchitecture: amd64\nMaintainer: test <test@localhost>\nDescription: test\n");
-        string deb = PathOf($"archive/linux-image-{release}.deb");
-        ProcessStartInfo command = new("dpkg-deb", ["--root-owner-group", "-b", tree, deb]) { RedirectStandardOutput = true };
-        using Process build = Process.Start(command)!;
-        build.WaitForExit();
-        List(release, version, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(deb))));
+        Pack(tree, $"linux-image-{release}", version);
+    }
+
+    /// <summary>Puts a package with a small kernel source into the archive: its tests have a program that lists one test.</summary>
+    /// <param name="test">What its vsock_test.c has.</param>
+    public void PublishSource(string line, string version, string test = "#include <stdio.h>\nint main(void) { puts(\"0\\tonly\"); return 0; }\n")
+    {
+        string source = PathOf($"linux-source-{line}");
+        string tests = Directory.CreateDirectory(Path.Combine(source, "tools/testing/vsock")).FullName;
+        Directory.CreateDirectory(Path.Combine(source, "tools/include"));
+        Directory.CreateDirectory(Path.Combine(source, "not-needed"));
+        File.WriteAllText(Path.Combine(tests, "Makefile"), "all: vsock_test vsock_diag_test vsock_perf\n");
+        foreach (string program in (string[])["vsock_test", "vsock_diag_test", "vsock_perf"])
+        {
+            File.WriteAllText(Path.Combine(tests, $"{program}.c"), test);
+        }
+
+        string tree = PathOf($"tree-source-{line}");
+        Directory.CreateDirectory(Path.Combine(tree, "usr/src"));
+        Run("tar", "-cJf", Path.Combine(tree, $"usr/src/linux-source-{line}.tar.xz"), "-C", PathOf("."), $"linux-source-{line}");
+        Directory.CreateDirectory(Path.Combine(tree, "DEBIAN"));
+        File.WriteAllText(
+            Path.Combine(tree, "DEBIAN/control"),
+            $"Package: linux-source-{line}\nVersion: {version}\nArchitecture: all\nMaintainer: test <test@localhost>\nDescription: test\n");
+        Pack(tree, $"linux-source-{line}", version);
     }
 
     /// <summary>What the package lists say of a package.</summary>
-    public void List(string release, string version, string digest) => File.WriteAllText(
-        PathOf($"archive/linux-image-{release}.show"),
-        $"Package: linux-image-{release}\nVersion: {version}\nSize: 1000\nSHA256: {digest}\n\n");
+    public void List(string release, string version, string digest) => ListPackage($"linux-image-{release}", version, digest);
+
+    /// <inheritdoc cref="List"/>
+    public void ListPackage(string name, string version, string digest) => File.WriteAllText(
+        PathOf($"archive/{name}.show"), $"Package: {name}\nVersion: {version}\nSize: 1000\nSHA256: {digest}\n\n");
 
     /// <summary>An unpacked kernel package without modules.</summary>
     public static string WriteKernel(string folder, string release, string lib = "lib")
@@ -115,4 +142,17 @@ internal sealed class FakeDebian : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private void Pack(string tree, string name, string version)
+    {
+        string deb = PathOf($"archive/{name}.deb");
+        Run("dpkg-deb", "--root-owner-group", "-b", tree, deb);
+        ListPackage(name, version, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(deb))));
+    }
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+        process.WaitForExit();
+    }
 }

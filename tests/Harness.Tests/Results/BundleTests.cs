@@ -44,6 +44,36 @@ public sealed class BundleTests
     }
 
     [Test]
+    public void Close_RunOfAnAdoptedSuite_SatisfiesTheSchemaAndIsReadBack()
+    {
+        using Scratch scratch = new();
+        string folder = Path.Combine(scratch.Path, "b");
+        AdoptedSuiteInfo adopted = new("linux-vsock-test", "linux-source-6.12", "6.12.1-1", new string('c', 64), new string('d', 64), "6.12.1-cloud-amd64");
+        CaseResult test = Sample.Passed with
+        {
+            Id = "LVT-08", Area = "linux-vsock-test", Requirements = [], Level = RequirementLevel.Adopted, Variant = "guest-client", Trace = null, Log = "8 - x...ok",
+        };
+        CaseResult measured = Sample.Probed with { Id = "LVP-00", Area = "linux-vsock-test", Requirements = [], Level = RequirementLevel.Adopted, Variant = "host-client" };
+        using (BundleWriter writer = BundleWriter.Create(folder, Sample.Suite with { Adopted = adopted }, Sample.Target, Sample.Machine, Sample.Run with { Selected = 2 }, Sample.Register))
+        {
+            writer.CaseFinished(test);
+            writer.CaseFinished(measured);
+            writer.Close(RunState.Complete);
+        }
+
+        using JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("reports/schema/results.schema.json")));
+        using JsonDocument results = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "results.json")));
+        Assert.That(new JsonSchemaCheck(schema.RootElement).Violations(results.RootElement), Is.Empty);
+
+        RunReport read = Bundle.Open(folder, Sample.Register);
+        Assert.That(read.Suite.Adopted, Is.EqualTo(adopted));
+        Assert.That(read.Cases[0].FullName, Is.EqualTo("LVT-08[guest-client]"));
+        Assert.That(read.Requirements, Is.Empty);
+        Assert.That(File.ReadAllText(Path.Combine(folder, "summary.md")), Does.Contain("linux-source-6.12 6.12.1-1"));
+        Assert.That(BundleDiff.Between(read, read), Is.Empty);
+    }
+
+    [Test]
     public void Build_Requirements_TakeTheWorstOfCasesAndAuditor()
     {
         RunReport report = Sample.Report();

@@ -42,4 +42,7 @@ public enum AgentCall : ushort
     /// <summary>Interrupts every other call and closes every descriptor that calls have opened.</summary>
     Reset = 27,
     PowerOff = 28,
+
+    /// <summary>Runs a program of the guest to its end and gives the end of its output.</summary>
+    Execute = 40,
 }

@@ -23,6 +23,9 @@ public static class AgentProtocol
     /// <summary>Descriptors in one poll, and events of one epoll_wait.</summary>
     public const int MaxEvents = 1024;
 
+    /// <summary>Arguments of a program, beside its name.</summary>
+    public const int MaxArguments = 256;
+
     /// <summary>Calls that may be under way at a time; more are refused with EAGAIN.</summary>
     public const int MaxConcurrentCalls = 512;
 
