@@ -18,12 +18,13 @@ public sealed class CaseContext : IDisposable
     private readonly ITargetInstance instance;
     private readonly SortedDictionary<string, string> recorded = new(StringComparer.Ordinal);
     private readonly List<IVsockDevice> connections = [];
-    private readonly Guest? guest;
+    private readonly GuestAccess? guest;
+    private readonly List<GuestSide> others = [];
     private RawDriver? driver;
     private Canary? canary;
     private uint nextHostPort;
 
-    internal CaseContext(CaseRun run, ITargetInstance instance, Guest? guest, TargetFacts facts, ulong seed, TimeSpan patience, CaseEvidence evidence)
+    internal CaseContext(CaseRun run, ITargetInstance instance, GuestAccess? guest, TargetFacts facts, ulong seed, TimeSpan patience, CaseEvidence evidence)
     {
         Run = run;
         this.instance = instance;
@@ -59,7 +60,20 @@ public sealed class CaseContext : IDisposable
     public IHostPeer Host { get; }
 
     /// <summary>The agent in the guest, for cases that need one.</summary>
-    public AgentClient Agent => (guest ?? throw new InvalidOperationException("the case's area does not say that it needs a guest")).Agent;
+    public AgentClient Agent => Guests.Current.Agent;
+
+    private GuestAccess Guests => guest ?? throw new InvalidOperationException("the case's area does not say that it needs a guest");
+
+    /// <summary>Takes the guest's power away and boots another on the same device; its sockets and the agent's descriptors are gone.</summary>
+    public void RebootGuest() => Guests.Reboot();
+
+    /// <summary>Boots a second guest on a device of its own, with another CID; ended with the case.</summary>
+    public GuestSide BootSecondGuest()
+    {
+        GuestSide side = Guests.Another(Timeline);
+        others.Add(side);
+        return side;
+    }
 
     /// <summary>Waits for what the guest was told to do, host applications going on meanwhile.</summary>
     public T Await<T>(Task<T> call)
@@ -323,6 +337,11 @@ public sealed class CaseContext : IDisposable
     public void Dispose()
     {
         Stop();
+        foreach (GuestSide side in others)
+        {
+            side.Dispose();
+        }
+
         foreach (IVsockDevice connection in connections)
         {
             connection.Dispose();

@@ -61,7 +61,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     }
 
     /// <param name="guest">Runs on the instance; null for cases that play the driver themselves.</param>
-    public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, Guest? guest, TargetFacts facts)
+    public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, GuestAccess? guest, TargetFacts facts)
     {
         CaseResult result = Begin(run, repetition);
         kernel?.CaseBegins();
@@ -82,9 +82,13 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
 
         judged = judged with { DurationMs = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 3) };
-        judged = WithFindings(judged, evidence);
-        return SaveTrace(kernel?.Judge(judged) ?? judged, evidence);
+        judged = WithFindings(judged, evidence.Findings);
+        return SaveTrace(kernel?.Judge(judged) ?? judged, evidence.PacketCount, evidence.Save);
     }
+
+    /// <summary>The result with what was seen on the guest's rings meanwhile.</summary>
+    public CaseResult Audited(CaseResult result, GuestCaseEvidence evidence) =>
+        SaveTrace(WithFindings(result, evidence.Findings), evidence.PacketCount, evidence.Save);
 
     /// <summary>The result of a case that needs more than the guest's driver accepted of what the target offers.</summary>
     public CaseResult Beyond(CaseRun run, int repetition, VirtioFeatures missing) => Begin(run, repetition) with
@@ -124,7 +128,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     private static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
         BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{runSeed}/{run.FullName}#{repetition}")));
 
-    private CaseResult Judge(CaseRun run, ITargetInstance instance, Guest? guest, TargetFacts facts, CaseResult result, CaseEvidence evidence)
+    private CaseResult Judge(CaseRun run, ITargetInstance instance, GuestAccess? guest, TargetFacts facts, CaseResult result, CaseEvidence evidence)
     {
         CaseContext? context = null;
         try
@@ -193,7 +197,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             result = result with { Termination = gone ? Termination.TargetClosed : Termination.Clean, Recorded = context?.Recorded ?? result.Recorded };
         }
 
-        return WithConsole(WithPostmortem(result, instance), guest);
+        return WithConsole(WithPostmortem(result, instance), guest?.Current);
     }
 
     private static string FirstLine(string text) => text.Split('\n')[0];
@@ -230,9 +234,8 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             : result with { Log = log, Termination = result.FailureCode == "fence-no-answer" ? Termination.Hang : result.Termination };
     }
 
-    private static CaseResult WithFindings(CaseResult result, CaseEvidence evidence)
+    private static CaseResult WithFindings(CaseResult result, IReadOnlyList<Finding> findings)
     {
-        IReadOnlyList<Finding> findings = evidence.Findings;
         if (findings.Count == 0)
         {
             return result;
@@ -251,15 +254,15 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             };
     }
 
-    private CaseResult SaveTrace(CaseResult result, CaseEvidence evidence)
+    private CaseResult SaveTrace(CaseResult result, int packets, Action<string> save)
     {
-        if (request.TraceFolder is null || evidence.PacketCount == 0)
+        if (request.TraceFolder is null || packets == 0)
         {
             return result;
         }
 
         string name = result.FullName.Replace('[', '.').Replace("]", "", StringComparison.Ordinal) + (result.Repetition > 1 ? $".{result.Repetition}" : "") + ".pcapng";
-        evidence.Save(Path.Combine(request.TraceFolder, name));
+        save(Path.Combine(request.TraceFolder, name));
         return result with { Trace = "traces/" + name };
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Vsockspec.Guests;
+using Vsockspec.Peers;
 using Vsockspec.Targets;
 using Vsockspec.Wire;
 
@@ -26,13 +27,12 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     private const int MaxPieces = 32;
 
     private Guest? guest;
+    private GuestWire? wire;
     private GuestState? fresh;
     private GuestRecord? record;
     private VirtioFeatures? accepted;
     private KvmWitness? kvm;
     private ulong mark;
-
-    public bool HasGuest => guest is not null;
 
     /// <summary>Features that a case needs and the running guest's driver did not accept.</summary>
     public VirtioFeatures Lacks(VirtioFeatures needed) => accepted is { } features ? needed & ~features : default;
@@ -48,7 +48,27 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         }
 
         Release();
-        guest = source.Boot(DeviceOf(target), cancellation);
+        wire = GuestWire.On(target);
+        return Boot(target, cancellation);
+    }
+
+    /// <summary>Ends the guest at once, as a machine that loses its power, and boots another on the same device.</summary>
+    /// <exception cref="GuestException">It did not boot.</exception>
+    public Guest Reboot(ITargetInstance target, CancellationToken cancellation)
+    {
+        ReleaseGuest();
+        return Boot(target, cancellation);
+    }
+
+    /// <summary>A second guest, on a device of its own.</summary>
+    /// <exception cref="GuestException">It did not boot.</exception>
+    /// <exception cref="TargetException">The device did not start.</exception>
+    public GuestSide Another(ITarget target, ulong guestCid, Timeline timeline, CancellationToken cancellation) =>
+        GuestSide.Boot(target, guestCid, source, timeline, cancellation);
+
+    private Guest Boot(ITargetInstance target, CancellationToken cancellation)
+    {
+        guest = source.Boot(wire?.Device ?? DeviceOf(target), cancellation);
         accepted = guest.Agent.AcceptedFeatures().GetAwaiter().GetResult();
         fresh = GuestState.Of(guest.Agent).GetAwaiter().GetResult();
         mark = guest.Agent.MarkKernelLog().GetAwaiter().GetResult();
@@ -58,23 +78,31 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         return guest;
     }
 
-    /// <summary>Looks at the guest after a case. What its kernel complained of is told with the result.</summary>
-    public CaseResult Inspect(CaseResult result)
+    /// <summary>Looks at the guest and its rings after a case. What the auditor found, and what the guest's kernel complained of, is told with the result.</summary>
+    /// <param name="audit">Adds what was seen on the rings to a result.</param>
+    public CaseResult Inspect(CaseResult result, Func<CaseResult, GuestCaseEvidence, CaseResult> audit)
     {
         if (guest is null)
         {
             return result;
         }
 
+        string? broken = Reset();
+        if (wire is not null)
+        {
+            GuestCaseEvidence seen = wire.Take();
+            result = wire.Judge(audit(result, seen));
+            TellOfDriver(result, seen);
+        }
+
+        if (broken is not null)
+        {
+            GiveUp(result, broken);
+            return result;
+        }
+
         try
         {
-            if (guest.HasExited)
-            {
-                GiveUp(result, "it ended");
-                return result;
-            }
-
-            guest.Agent.Reset().GetAwaiter().GetResult().OrThrow("reset");
             if (Reports() is [var first, ..] reports)
             {
                 GiveUp(result, "its kernel complained");
@@ -86,7 +114,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
                 GiveUp(result, $"{left} were left");
             }
         }
-        catch (Exception e) when (e is GuestException or GuestCallException)
+        catch (GuestException e)
         {
             GiveUp(result, Printable.Clean(e.Message.Split('\n')[0]));
         }
@@ -96,6 +124,13 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
 
     /// <summary>Ends the guest.</summary>
     public void Release()
+    {
+        ReleaseGuest();
+        wire?.Dispose();
+        wire = null;
+    }
+
+    private void ReleaseGuest()
     {
         if (kvm is not null)
         {
@@ -108,9 +143,37 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         guest = null;
     }
 
+    /// <summary>Null when all calls have ended and all sockets are closed; otherwise what is wrong with the guest.</summary>
+    private string? Reset()
+    {
+        if (guest!.HasExited)
+        {
+            return "it ended";
+        }
+
+        try
+        {
+            guest.Agent.Reset().GetAwaiter().GetResult().OrThrow("reset");
+            return null;
+        }
+        catch (Exception e) when (e is GuestException or GuestCallException)
+        {
+            return Printable.Clean(e.Message.Split('\n')[0]);
+        }
+    }
+
+    /// <summary>The target is the device: what the guest's driver does wrong is told beside the results.</summary>
+    private void TellOfDriver(CaseResult result, GuestCaseEvidence seen)
+    {
+        if (seen.DriverFindings.Count > 0)
+        {
+            Tell(record! with { Boots = 0, DriverFindings = [.. seen.DriverFindings.Select(f => $"{result.FullName}: {f.Requirement}: packet {f.Packet}: {f.Detail}")] });
+        }
+    }
+
     public void Dispose() => Release();
 
-    private static GuestVsock DeviceOf(ITargetInstance target) => target switch
+    internal static GuestVsock DeviceOf(ITargetInstance target) => target switch
     {
         IVhostUserInstance back => new GuestVsock.VhostUser(back.Socket),
         IVhostKernelInstance kernel => new GuestVsock.Kernel(kernel.GuestCid),

@@ -40,6 +40,9 @@ public sealed record GuestRecord
     /// <summary>Why guests like this were given up before the run ended; at most 100.</summary>
     public IReadOnlyList<string> GivenUp { get; init; } = [];
 
+    /// <summary>What the auditor found wrong with the guests' own driver, which is not what was judged; at most 100.</summary>
+    public IReadOnlyList<string> DriverFindings { get; init; } = [];
+
     internal const int MaxGivenUp = 100;
 
     internal static GuestRecord Of(Guest guest, Wire.VirtioFeatures? features) => new()
@@ -74,6 +77,7 @@ public sealed record GuestRecord
         ReadyMs = Math.Max(ReadyMs, more.ReadyMs),
         Kvm = Kvm is { } own && more.Kvm is { } other ? own.With(other) : Kvm ?? more.Kvm,
         GivenUp = [.. GivenUp.Concat(more.GivenUp).Take(MaxGivenUp)],
+        DriverFindings = [.. DriverFindings.Concat(more.DriverFindings).Take(MaxGivenUp)],
     };
 
     /// <summary>The list with one more; those that are alike are one.</summary>

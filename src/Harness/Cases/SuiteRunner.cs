@@ -12,6 +12,9 @@ public sealed class SuiteRunner(RequirementRegister register)
 {
     private const ulong FirstCid = 3;
 
+    /// <summary>Of second guests; there are at most 256 workers.</summary>
+    private const ulong SecondCid = 1003;
+
     /// <summary>Runs everything asked for and returns; results go to <paramref name="listener"/> as they come.</summary>
     /// <exception cref="TargetException">The target cannot be started or does not speak the transport at all.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the cases that finished were reported.</exception>
@@ -198,10 +201,10 @@ public sealed class SuiteRunner(RequirementRegister register)
         private CaseResult RunInGuest(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
         {
             ITargetInstance target = Instance(cancellation);
-            Guest guest = guests!.Ready(target, cancellation);
-            VirtioFeatures missing = guests.Lacks(run.Case.Attribute.Needs);
+            GuestAccess access = new(guests!, request.Target, target, SecondCid + (ulong)index, cancellation);
+            VirtioFeatures missing = guests!.Lacks(run.Case.Attribute.Needs);
             return missing == 0
-                ? guests.Inspect(execution.Run(run, repetition, target, guest, facts))
+                ? guests.Inspect(execution.Run(run, repetition, target, access, facts), execution.Audited)
                 : execution.Beyond(run, repetition, missing);
         }
 

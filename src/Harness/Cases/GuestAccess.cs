@@ -1,0 +1,18 @@
+using Vsockspec.Guests;
+using Vsockspec.Peers;
+using Vsockspec.Targets;
+
+namespace Vsockspec.Cases;
+
+/// <summary>What a case may do with guests: the one that serves it, that one booted again, and a second one.</summary>
+internal sealed class GuestAccess(GuestKeeper keeper, ITarget target, ITargetInstance instance, ulong otherCid, CancellationToken cancellation)
+{
+    /// <summary>The guest that serves the case.</summary>
+    public Guest Current { get; private set; } = keeper.Ready(instance, cancellation);
+
+    public void Reboot() => Current = keeper.Reboot(instance, cancellation);
+
+    public GuestSide Another(Timeline timeline) => target.CanRestart
+        ? keeper.Another(target, otherCid, timeline, cancellation)
+        : throw new CaseSkippedException(Verdict.NotApplicable, "a second guest needs a second device, and an attached target is not started here");
+}
