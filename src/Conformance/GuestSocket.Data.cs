@@ -36,6 +36,18 @@ internal sealed partial class GuestSocket
     /// <summary>One receive call into a buffer in parts.</summary>
     public GuestReceived Receive(int[] parts, int flags = 0) => c.Await(c.Agent.Receive(fd, parts, flags, isVector: false, Limit));
 
+    /// <summary>One receive call whose bytes stay in the guest and are compared with a seed's there.</summary>
+    public GuestReceived ReceiveSeeded(ulong seed, int[] parts, int flags = 0) => c.Await(c.Agent.ReceiveSeeded(fd, seed, 0, parts, flags, Limit));
+
+    /// <summary>The next receive gives exactly the message of a seed.</summary>
+    public void ExpectMessage(ulong seed, int length)
+    {
+        GuestReceived message = ReceiveSeeded(seed, [length + 1000]);
+        CaseContext.Require(
+            message.Result.Value == length, "wrong-boundary", $"one message of {length} bytes at the guest's application", message.Result.ToString());
+        CaseContext.Require(message.FirstDifference < 0, "wrong-data", $"the {length} bytes sent, host to guest", $"they differ from byte {message.FirstDifference}");
+    }
+
     /// <summary>Receives exactly so many bytes of a stream.</summary>
     public byte[] ReceiveExactly(int count)
     {
