@@ -106,27 +106,28 @@ internal sealed partial class GuestSocket
     }
 
     /// <summary>
-    /// Sends a seed's bytes until no more are taken although everything that was on its way has been dealt with; returns how many were. It is up to the device and
-    /// the host's socket how many those are.
+    /// Sends a seed's bytes until no more are taken, and poll tells no room, although everything that was on its way has been dealt with; returns how many were. It is
+    /// up to the device and the host's socket how many those are.
     /// </summary>
     public int SendUntilHeldUp(ulong seed, int chunk, Action fence)
     {
         const int Bound = 64 << 20;
         long total = 0;
-        long moved;
+        bool roomTold = false;
         do
         {
             GuestTransfer part = c.Await(c.Agent.BulkSend(fd, seed, (ulong)(Bound - total), chunk, (ulong)total, GuestMessage.DontWait, Limit));
-            moved = part.Result.Value;
-            total += moved;
+            total += part.Result.Value;
+            CaseContext.Require(part.Result.Value > 0 || !roomTold, "writable-without-room", "a send that takes something after POLLOUT", part.Result.ToString());
             CaseContext.Require(
                 total < Bound && part.Result.Errno == GuestErrno.WouldBlock,
                 "not-held-up",
                 "a guest is held up (EAGAIN) while the host application does not read",
                 $"{total} bytes, then {part.Result}");
             fence();
+            roomTold = Look(PollEvents.Writable).HasFlag(PollEvents.Writable);
         }
-        while (moved > 0);
+        while (roomTold);
         return (int)total;
     }
 

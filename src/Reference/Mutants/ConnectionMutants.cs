@@ -38,7 +38,7 @@ internal static class ConnectionMutants
         new("close-timeout-missing", "VS-X-35", "Waits for ever for the RST that answers its SHUTDOWN.", p => p with { Connections = new Patient() }),
         new("shutdown-ignored", "VS-X-34", "Does not look at what the guest says with SHUTDOWN.", p => p with { Connections = new Remembering((_, _) => ShutdownFlags.None) }),
         new("reset-of-flows-unsent", "VS-X-34", "Forgets a flow without the RST that is due.", p => p with { Egress = new Dropping(Op.Rst) }),
-        new("refusal-of-host-untold", "VS-X-17", "Loses what the host application does not take any more, and lets the guest go on.", p => p with { Connections = new Swallows() }),
+        new("refusal-of-host-untold", "VS-X-31", "Loses what the host application does not take any more, and lets the guest go on.", p => p with { Connections = new Swallows() }),
         new("connect-confirmed-early", "VS-X-33", "Tells the host application that it is connected before the guest has answered.", p => p with { Connections = new Hasty() }),
         new("reset-ignored", "VS-X-33", "Keeps a flow that the guest has reset.", p => p with { Connections = new IgnoresReset() }),
         new("reset-ignored-on-flows-of-the-host", "VS-X-33", "Keeps a flow that the guest has reset if the host opened it.", p => p with { Ingress = new DeafOnHostFlows() }),
