@@ -72,16 +72,16 @@ public static class HybridHandshakeCases
             HostConnection next = c.Host.Connect(port);
             GuestSocket guest = listener.Accept();
             _ = next.ExpectEstablished();
-            next.Send("next"u8);
+            next.Send("after"u8);
             PollEvents told = guest.Poll(PollEvents.Readable | PollEvents.PeerClosed);
             CaseContext.Require(told != PollEvents.None, "close-not-told", "the end of the connection, or data of the next one", "nothing");
-            if (guest.Receive(10).Result is { Succeeded: true, Value: 4 })
+            if (guest.Receive(10).Result is { Succeeded: true, Value: 5 })
             {
                 continue;
             }
 
             GuestSocket second = listener.Accept();
-            Exchange.Same(second.ReceiveExactly(4), "next"u8, "host to guest on the connection after it");
+            Exchange.Same(second.ReceiveExactly(5), "after"u8, "host to guest on the connection after it");
         }
     }
 
@@ -112,6 +112,11 @@ public static class HybridHandshakeCases
                 GuestExchange.Echo(c, listener.Accept(), host);
             }
         }
+
+        HostConnection last = c.Host.Connect(port);
+        GuestSocket accepted = listener.Accept();
+        _ = last.ExpectEstablished();
+        GuestExchange.Echo(c, accepted, last);
     }
 
     [Case("VSC-1490", "B-16", Title = "Data in one write with the CONNECT line reaches the guest, or the connection ends: which is recorded", Probe = true)]
