@@ -74,7 +74,7 @@ public sealed class SocketFixture
     [TestCase("address-of-others-mutes", "VSC-1431")]
     [TestCase("reset-ignored", "VSC-1432")]
     [TestCase("shutdown-half-close-is-close", "VSC-1433")]
-    [TestCase("shutdown-of-host-too-much", "VSC-1434")]
+    [TestCase("credit-untold-when-half-closed", "VSC-1434")]
     [TestCase("shutdown-half-close-is-close", "VSC-1435")]
     [TestCase("shutdown-half-close-ignored", "VSC-1436")]
     [TestCase("refusal-of-host-untold", "VSC-1437")]

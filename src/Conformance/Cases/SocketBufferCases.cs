@@ -62,10 +62,10 @@ public static class SocketBufferCases
         GuestExchange.Echo(c, guest, host);
     }
 
-    [Case("VSC-1458", "VS-X-23", Title = "A reader that raises SO_RCVLOWAT above what it holds gets the rest that the sender had no credit for", Regressions = ["KB-A4"])]
+    [Case("VSC-1458", "VS-X-23", Title = "A reader that raises SO_RCVLOWAT above what it holds gets the rest that the sender had no credit for")]
     public static void LowWater_RaisedLate_RestComes(CaseContext c) => WaitForTheLastByte(c, raisedFirst: false);
 
-    [Case("VSC-1459", "VS-X-23", Title = "A reader with a high SO_RCVLOWAT gets the rest that the sender had no credit for", Regressions = ["KB-A5"])]
+    [Case("VSC-1459", "VS-X-23", Title = "A reader with a high SO_RCVLOWAT gets the rest that the sender had no credit for")]
     public static void LowWater_RaisedEarly_RestComes(CaseContext c) => WaitForTheLastByte(c, raisedFirst: true);
 
     [Case("VSC-1460", "VS-CRED-DEV-1", Title = "The buffer of a listening guest is that of the connections it accepts, and is not overrun")]

@@ -28,7 +28,7 @@ public static class SocketShutdownCases
         _ = guest.ExpectReceived(guest.BulkReceive(c.Seed + 1, InFlight), InFlight);
     }
 
-    [Case("VSC-1434", "VS-X-31", "VS-X-23", Title = "When the host shuts down writing with data on its way both ways, all of it arrives")]
+    [Case("VSC-1434", "VS-X-31", "VS-X-23", Title = "When the host shuts down writing with data on its way both ways, all of it arrives", Regressions = ["KB-A18"])]
     public static void HostShutsDownWrite_DataBothWays_ArrivesWhole(CaseContext c)
     {
         (GuestSocket guest, HostConnection host) = GuestSocket.Open(c);
@@ -193,7 +193,7 @@ public static class SocketShutdownCases
         }
     }
 
-    [Case("VSC-1443", "VS-X-34", "B-22", Title = "A guest that closes with SO_LINGER while the host has unread data loses none of it")]
+    [Case("VSC-1443", "VS-X-34", "B-22", Title = "A guest that closes with SO_LINGER while the host has unread data loses none of it", Regressions = ["KB-C9"])]
     public static void GuestCloses_LingeringWithUnreadData_HostReadsAll(CaseContext c)
     {
         (GuestSocket guest, HostConnection host) = GuestSocket.Open(c);
