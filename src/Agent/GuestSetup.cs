@@ -8,11 +8,21 @@ internal static class GuestSetup
 {
     private const int InitModule = 175;
 
+    /// <summary>RLIMIT_NOFILE. The kernel gives its first process 1024, and one application may want more connections.</summary>
+    private const int FilesLimit = 7;
+    private const ulong MaxFiles = 16384;
+
     private static readonly (string Type, string Place)[] FileSystems = [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/tmp")];
 
     public static List<string> Run()
     {
         List<string> problems = [];
+        ResourceLimit files = new() { Soft = MaxFiles, Hard = MaxFiles };
+        if (Libc.SetLimit(FilesLimit, ref files) != 0)
+        {
+            problems.Add($"{MaxFiles} descriptors: errno {Marshal.GetLastPInvokeError()}");
+        }
+
         foreach ((string type, string place) in FileSystems)
         {
             if (Libc.Mount(type, place, type, 0, 0) != 0)

@@ -106,6 +106,9 @@ internal static partial class Libc
     [LibraryImport(Library, EntryPoint = "reboot", SetLastError = true)]
     public static partial int Reboot(int command);
 
+    [LibraryImport(Library, EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetLimit(int resource, ref ResourceLimit limit);
+
     [LibraryImport(Library, EntryPoint = "tcgetattr", SetLastError = true)]
     public static partial int GetTerminal(int fd, ref byte settings);
 
@@ -195,6 +198,14 @@ internal struct Vector
 {
     public nint Base;
     public nint Length;
+}
+
+/// <summary>struct rlimit.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResourceLimit
+{
+    public ulong Soft;
+    public ulong Hard;
 }
 
 /// <summary>struct pollfd.</summary>

@@ -3,9 +3,12 @@ using Vsockspec.Guests.Protocol;
 
 namespace Vsockspec.Agent;
 
-/// <summary>A buffer in one piece of memory that never moves, and the vectors that divide it as the client said.</summary>
+/// <summary>A buffer in one piece of memory that never moves, and the vectors that divide it, with holes where there is no memory, as the client said.</summary>
 internal sealed class Scatter
 {
+    /// <summary>In the first page, which Linux gives to nobody.</summary>
+    private const nint NoMemory = 16;
+
     private readonly Vector[] _vectors;
 
     private Scatter(byte[] data, Vector[] vectors)
@@ -17,7 +20,7 @@ internal sealed class Scatter
     /// <summary>At least one byte, so that its first can be pointed at.</summary>
     public byte[] Data { get; }
 
-    /// <summary>Sum of the parts.</summary>
+    /// <summary>Sum of the parts that have memory.</summary>
     public int Length { get; private init; }
 
     public int Count { get; private init; }
@@ -28,12 +31,18 @@ internal sealed class Scatter
     public static Scatter Read(ref MessageReader reader, int maxBytes)
     {
         int count = reader.Count(AgentProtocol.MaxParts);
-        int[] lengths = new int[count];
+        int[] parts = new int[count];
         int total = 0;
         for (int i = 0; i < count; i++)
         {
-            lengths[i] = reader.Count(maxBytes - total);
-            total += lengths[i];
+            parts[i] = reader.Int32();
+            int length = BufferPart.LengthOf(parts[i]);
+            if (length > maxBytes - total)
+            {
+                throw new MalformedMessageException($"a buffer of more than {maxBytes} bytes");
+            }
+
+            total += BufferPart.IsUnmapped(parts[i]) ? 0 : length;
         }
 
         byte[] data = GC.AllocateUninitializedArray<byte>(total + 1, pinned: true);
@@ -41,8 +50,10 @@ internal sealed class Scatter
         int place = 0;
         for (int i = 0; i < count; i++)
         {
-            vectors[i] = new Vector { Base = Marshal.UnsafeAddrOfPinnedArrayElement(data, place), Length = lengths[i] };
-            place += lengths[i];
+            bool isUnmapped = BufferPart.IsUnmapped(parts[i]);
+            int length = BufferPart.LengthOf(parts[i]);
+            vectors[i] = new Vector { Base = isUnmapped ? NoMemory : Marshal.UnsafeAddrOfPinnedArrayElement(data, place), Length = length };
+            place += isUnmapped ? 0 : length;
         }
 
         return new Scatter(data, vectors) { Length = total, Count = count };

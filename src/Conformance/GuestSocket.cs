@@ -1,6 +1,5 @@
 using Vsockspec.Cases;
 using Vsockspec.Guests;
-using Vsockspec.Guests.Protocol;
 using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Wire;
@@ -8,17 +7,12 @@ using Vsockspec.Wire;
 namespace Vsockspec.Conformance;
 
 /// <summary>A socket of an application in the guest, in the case's timeline.</summary>
-internal sealed class GuestSocket(CaseContext c, int fd)
+internal sealed partial class GuestSocket(CaseContext c, int fd)
 {
-    /// <summary>ECONNRESET, as Linux numbers it.</summary>
-    public const int ConnectionReset = 104;
-
-    /// <summary>EINPROGRESS.</summary>
-    public const int InProgress = 115;
-
-    private static readonly CallLimit Limit = new(TimeSpan.FromSeconds(30));
-
     public int Fd => fd;
+
+    /// <summary>How long a call may take that waits for the device or the host: far longer than what the device may take, which has deadlines of its own.</summary>
+    private CallLimit Limit => new(4 * c.Timeline.Patience);
 
     public static GuestSocket Create(CaseContext c, SocketType type = SocketType.Stream, bool nonBlocking = false) =>
         new(c, c.Await(c.Agent.Socket(type, nonBlocking)).OrThrow("socket"));
@@ -43,81 +37,39 @@ internal sealed class GuestSocket(CaseContext c, int fd)
         return (accepted, host);
     }
 
-    /// <summary>Binds to a port that the guest's kernel chooses, or the given one, and listens.</summary>
+    /// <summary>Binds to a port that the guest's kernel chooses, and listens.</summary>
     public uint Listen(int backlog = 128)
     {
-        c.Await(c.Agent.Bind(fd, new VsockAddress((uint)Cid.Any32, (uint)Cid.Any32))).OrThrow("bind");
+        Bind((uint)Cid.Any32).OrThrow("bind");
         c.Await(c.Agent.Listen(fd, backlog)).OrThrow("listen");
         return Name().Port;
     }
 
+    public GuestResult Bind(uint port, ulong cid = Cid.Any32) => c.Await(c.Agent.Bind(fd, new VsockAddress((uint)cid, port)));
+
     public GuestSocket Accept() => new(c, c.Await(c.Agent.Accept(fd, Limit)).Result.OrThrow("accept"));
 
-    public GuestResult Connect(uint hostPort) => c.Await(c.Agent.Connect(fd, new VsockAddress((uint)Cid.Host, hostPort), Limit));
+    public GuestResult Connect(uint hostPort) => Connect(Cid.Host, hostPort);
+
+    public GuestResult Connect(ulong cid, uint port) => c.Await(BeginConnect(cid, port));
+
+    /// <summary>A connect(2) that goes on while the case does; cancelled, it ends with EINTR.</summary>
+    public Task<GuestResult> BeginConnect(ulong cid, uint port, CancellationToken cancellation = default) =>
+        c.Agent.Connect(fd, new VsockAddress((uint)cid, port), Limit with { Cancellation = cancellation });
 
     public VsockAddress Name() => c.Await(c.Agent.SocketName(fd)).Vsock;
 
     public VsockAddress Peer() => c.Await(c.Agent.PeerName(fd)).Vsock;
 
-    /// <summary>
-    /// Sends so many bytes with one call, and returns them. The guest makes them from a seed: a request that carries more than a terminal's buffer of 4096 bytes
-    /// is not read to its end in user-mode Linux.
-    /// </summary>
-    public byte[] Send(int count)
-    {
-        ulong seed = (ulong)c.Random.NextInt64();
-        GuestResult result = c.Await(c.Agent.SendSeeded(fd, seed, 0, [count], limit: Limit));
-        CaseContext.Require(result.Value == count, "guest-send-short", $"{count} bytes are taken from the guest's application", result.ToString());
-        byte[] data = new byte[count];
-        SeedStream.Fill(seed, 0, data);
-        return data;
-    }
-
-    /// <summary>One receive call, of at most so many bytes.</summary>
-    public GuestReceived Receive(int length, int flags = 0) => c.Await(c.Agent.Receive(fd, length, flags, Limit));
-
-    /// <summary>Receives exactly so many bytes of a stream.</summary>
-    public byte[] ReceiveExactly(int count)
-    {
-        List<byte> data = [];
-        while (data.Count < count)
-        {
-            GuestReceived part = Receive(Math.Min(count - data.Count, 32 * 1024));
-            CaseContext.Require(
-                part.Result.Succeeded && part.Result.Value > 0,
-                "guest-data-missing",
-                $"{count} bytes reach the guest's application",
-                $"{data.Count} bytes, then {part.Result}");
-            data.AddRange(part.Data);
-        }
-
-        return [.. data];
-    }
-
     public GuestResult Shutdown(System.Net.Sockets.SocketShutdown how) => c.Await(c.Agent.Shutdown(fd, how));
 
-    public GuestResult Close() => c.Await(c.Agent.Close(fd));
+    public GuestResult Close() => c.Await(c.Agent.Close(fd, Limit));
 
-    /// <summary>Sends a seed's bytes.</summary>
-    public Task<GuestTransfer> BulkSend(ulong seed, ulong total) => c.Agent.BulkSend(fd, seed, total, limit: Limit);
+    /// <summary>Waits until poll(2) in the guest tells one of these, for as long as the case has patience; nothing when none came.</summary>
+    public PollEvents Poll(PollEvents interest) => Poll(interest, (int)c.Timeline.Patience.TotalMilliseconds);
 
-    /// <summary>Receives and compares a seed's bytes.</summary>
-    public Task<GuestTransfer> BulkReceive(ulong seed, ulong total) => c.Agent.BulkReceive(fd, seed, total, limit: Limit);
+    /// <summary>What poll(2) in the guest tells now.</summary>
+    public PollEvents Look(PollEvents interest) => Poll(interest, 0);
 
-    /// <summary>Waits until poll(2) in the guest tells one of these.</summary>
-    public PollEvents Poll(PollEvents interest) => c.Await(c.Agent.Poll([(fd, interest)], 20_000, Limit)).Ready[0];
-
-    public void SetOption(int name, ulong value) =>
-        c.Await(c.Agent.SetOption(fd, VsockAddress.Family, name, BitConverter.GetBytes(value))).OrThrow("setsockopt");
-
-    /// <summary>Bytes that wait to be received, as far as one look (MSG_PEEK) shows.</summary>
-    public long Waiting() => Receive(32 * 1024, Peek | DontWait).Result.Value;
-
-    /// <summary>SO_ERROR, which is cleared by asking.</summary>
-    public int TakeError() => BitConverter.ToInt32(c.Await(c.Agent.GetOption(fd, SolSocket, SoError, sizeof(int))).Value);
-
-    private const int Peek = 2;
-    private const int DontWait = 0x40;
-    private const int SolSocket = 1;
-    private const int SoError = 4;
+    private PollEvents Poll(PollEvents interest, int timeoutMs) => c.Await(c.Agent.Poll([(fd, interest)], timeoutMs, Limit)).Ready[0];
 }

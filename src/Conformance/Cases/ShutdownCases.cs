@@ -257,9 +257,28 @@ public static class ShutdownCases
         using HostConnection host = c.Host.Connect(port);
         Flow flow = c.Driver.ExpectRequest(port);
         flow.Reset();
-        host.ExpectClosed("refusal-ignored", "the host's connection is closed");
+        HostOutcome outcome = host.Settle();
+        CaseContext.Require(
+            outcome == HostOutcome.Refused, "refusal-ignored", "the host's connection ends without having been established", outcome.ToString());
         c.Fence();
         flow.ExpectNothingMore("answer-to-rst", "nothing after RST");
+    }
+
+    [Case("VSC-0219", "VS-X-31", "VS-X-17", Title = "When the host application has shut down reading, a guest that sends on is told by SHUTDOWN(RECEIVE) or RST")]
+    public static void HostShutsDownRead_GuestSends_IsTold(CaseContext c)
+    {
+        (Flow flow, HostConnection host) = c.Open();
+        host.Shutdown(SocketShutdown.Receive);
+
+        // A Unix socket tells its end of it only when something is written.
+        flow.Send(Op.Rw, c.RandomBytes(100));
+        Packet told = flow.Expect("data-lost-silently", Op.Shutdown, Op.Rst);
+        CaseContext.Require(
+            told.Op == Op.Rst || ((ShutdownFlags)told.Header.Flags).HasFlag(ShutdownFlags.Receive),
+            "data-lost-silently",
+            "SHUTDOWN(RECEIVE) or RST",
+            told.ToString());
+        c.Record("shutdown.of_host.receive", Names.Of(told.Op));
     }
 
     [Case(

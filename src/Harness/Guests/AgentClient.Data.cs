@@ -31,7 +31,7 @@ public sealed partial class AgentClient
         Plain(AgentCall.Send, Layout(Begin(AgentCall.Send).Add(fd).Add(flags | NoSignal).Add(false), layout ?? [data.Length]).Add(false).Add(data), limit);
 
     /// <summary>One sendmsg(2) of bytes that the guest makes from a seed, up to <see cref="AgentProtocol.MaxSeeded"/>.</summary>
-    /// <param name="layout">Lengths of the parts of the buffer.</param>
+    /// <param name="layout">Parts of the buffer: lengths, or <see cref="BufferPart.Unmapped"/>.</param>
     public Task<GuestResult> SendSeeded(int fd, ulong seed, ulong place, int[] layout, int flags = 0, CallLimit limit = default) =>
         Plain(AgentCall.Send, Layout(Begin(AgentCall.Send).Add(fd).Add(flags | NoSignal).Add(false), layout).Add(true).Add(seed).Add(place), limit);
 
@@ -44,6 +44,7 @@ public sealed partial class AgentClient
         Receive(fd, [length], flags, isVector: false, limit);
 
     /// <summary>One recvmsg(2), or readv(2), into a scattered buffer.</summary>
+    /// <param name="layout">As for <see cref="SendSeeded"/>.</param>
     public Task<GuestReceived> Receive(int fd, int[] layout, int flags, bool isVector, CallLimit limit = default) =>
         Full(
             AgentCall.Receive,
@@ -61,8 +62,9 @@ public sealed partial class AgentClient
 
     /// <summary>Sends a piece of a seed's stream with as many send(2) as it takes.</summary>
     /// <param name="chunk">Bytes of one call.</param>
-    public Task<GuestTransfer> BulkSend(int fd, ulong seed, ulong total, int chunk = DefaultChunk, ulong place = 0, CallLimit limit = default) =>
-        Transfer(AgentCall.BulkSend, fd, NoSignal, (seed, place), total, chunk, limit);
+    /// <param name="flags">MSG_... of every call; MSG_NOSIGNAL is always added.</param>
+    public Task<GuestTransfer> BulkSend(int fd, ulong seed, ulong total, int chunk = DefaultChunk, ulong place = 0, int flags = 0, CallLimit limit = default) =>
+        Transfer(AgentCall.BulkSend, fd, flags | NoSignal, (seed, place), total, chunk, limit);
 
     /// <summary>Receives and compares with a seed's stream, up to the count or the end of the stream.</summary>
     public Task<GuestTransfer> BulkReceive(int fd, ulong seed, ulong total, int chunk = DefaultChunk, ulong place = 0, CallLimit limit = default) =>

@@ -18,6 +18,16 @@ public enum HostEnd
     Error,
 }
 
+/// <summary>What became of a connection that the host began.</summary>
+public enum HostOutcome
+{
+    UnderWay,
+    Established,
+
+    /// <summary>Closed, or failed, without having been established.</summary>
+    Refused,
+}
+
 /// <summary>One connection as the host application sees it. Waits happen on the case's timeline, so the rings keep moving meanwhile.</summary>
 public sealed class HostConnection : IPumped, IDisposable
 {
@@ -49,6 +59,29 @@ public sealed class HostConnection : IPumped, IDisposable
 
     /// <summary>Waits until the connection that the host began is complete, and returns the host's port.</summary>
     public uint ExpectEstablished() => Family == HostFamily.Hybrid ? ExpectOk() : ExpectConnected();
+
+    /// <summary>Waits until the connection that the host began is established or refused, and accepts either.</summary>
+    /// <exception cref="ExpectationException">The answer on the hybrid socket is none.</exception>
+    public HostOutcome Settle()
+    {
+        if (Family == HostFamily.Vsock)
+        {
+            SocketOutcome outcome = SocketOutcome.Later;
+            _ = timeline.WaitUntil(() => (outcome = socket.FinishConnect()) != SocketOutcome.Later, new PollEntry(socket.Fd, PollEvents.Writable));
+            return outcome switch
+            {
+                SocketOutcome.Done => HostOutcome.Established,
+                SocketOutcome.Later => HostOutcome.UnderWay,
+                _ => HostOutcome.Refused,
+            };
+        }
+
+        string line = ReadHandshakeLine();
+        return line.StartsWith("OK ", StringComparison.Ordinal) ? HostOutcome.Established
+            : line.Length > 0 ? throw new ExpectationException("bad-handshake-answer", "the answer 'OK <port>' on the host socket, or its end", $"'{line}' ({End})")
+            : End == HostEnd.Open ? HostOutcome.UnderWay
+            : HostOutcome.Refused;
+    }
 
     /// <summary>Reads the <c>OK port</c> answer.</summary>
     private uint ExpectOk()

@@ -22,6 +22,11 @@ internal sealed partial class Flows
 
         Connection flow = Add(new FlowKey(guestPort, table.NextHostPort(guestPort), type), FlowPhase.Connecting, socket);
         flow.Owed = Owed.Request;
+        if (parts.Connections.ConfirmsUnanswered)
+        {
+            HostHandshake.TryAnswer(socket, flow.Key.HostPort);
+        }
+
         outbox.Add(flow);
         timers.Set(flow, options.ConnectTimeout);
     }
@@ -73,7 +78,7 @@ internal sealed partial class Flows
     {
         flow.Phase = FlowPhase.Established;
         timers.Cancel(flow);
-        if (!HostHandshake.TryAnswer(flow.Host!.Socket, flow.Key.HostPort))
+        if (!parts.Connections.ConfirmsUnanswered && !HostHandshake.TryAnswer(flow.Host!.Socket, flow.Key.HostPort))
         {
             Refused(flow);
         }
@@ -90,8 +95,11 @@ internal sealed partial class Flows
         flow.HostRefused = true;
         flow.HostReadable = true;
         WatchRoom(flow, false);
-        Tell(flow, flow.OurShutdown | ShutdownFlags.Receive);
-        timers.Set(flow, options.CloseTimeout);
+        if (parts.Connections.TellsOfRefusal)
+        {
+            Tell(flow, flow.OurShutdown | ShutdownFlags.Receive);
+            timers.Set(flow, options.CloseTimeout);
+        }
     }
 
     /// <summary>There is no more to read from the host socket.</summary>

@@ -19,6 +19,7 @@ internal static class AddressMutants
         }),
         new("flow-without-host-port", "VS-X-15", "Takes packets of one guest port for those of the flow opened first.", p => p with { Ingress = new FirstHostPort() }),
         new("flow-by-host-port", "VS-X-15", "Takes packets from a port without a flow for those of the flow at the same host port.", p => p with { Ingress = new ByHostPort() }),
+        new("address-of-others-mutes", "B-33", "Takes no packet any more once one was addressed to a CID that is not the host's.", p => p with { Ingress = new Mutes() }),
         new("type-unknown-ignored", "VS-RXTX-DEV-2", "Drops packets of unknown types.", p => p with { Ingress = new IgnoresTypes() }),
         new("type-unknown-is-stream", "VS-RXTX-DEV-2", "Takes unknown types for streams.", p => p with
         {
@@ -55,6 +56,17 @@ internal static class AddressMutants
             }
 
             return flows.Contains(key) ? key : key with { GuestPort = owners.GetValueOrDefault(key.HostPort, key.GuestPort) };
+        }
+    }
+
+    private sealed class Mutes : IngressRules
+    {
+        private bool muted;
+
+        internal override bool IsForHost(in VsockHeader header, ulong guestCid)
+        {
+            muted |= header.DstCid != Cid.Host;
+            return !muted && base.IsForHost(header, guestCid);
         }
     }
 

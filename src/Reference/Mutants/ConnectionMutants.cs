@@ -26,12 +26,20 @@ internal static class ConnectionMutants
         new("shutdown-forgotten", "VS-X-32", "Remembers only the last hint.", p => p with { Connections = new Remembering((_, hint) => hint) }),
         new("shutdown-unanswered", "VS-X-34", "Does not send RST when the guest has shut both directions down.", p => p with { Connections = new NeverAnswers() }),
         new("shutdown-answered-early", "VS-X-34", "Sends RST, and drops data, before the host application has it.", p => p with { Connections = new AnswersEarly() }),
-        new("shutdown-of-host-untold", "VS-X-34", "Does not tell the guest that the host application closed.", p => p with { Connections = new HostEndings(_ => ShutdownFlags.None) }),
+        new("shutdown-of-host-untold", "VS-X-34", "Does not tell the guest that the host application closed.", p => p with { Connections = new KeepsToItself() }),
+        new("shutdown-of-host-too-little", "VS-X-34", "Tells the guest only that the host application will not send any more when it closed.", p => p with
+        {
+            Connections = new HostEndings(_ => ShutdownFlags.Send),
+        }),
         new("shutdown-of-host-too-much", "VS-X-31", "Tells the guest of a close when the host application only stopped sending.", p => p with
         {
             Connections = new HostEndings(_ => ShutdownFlags.Both),
         }),
         new("close-timeout-missing", "VS-X-35", "Waits for ever for the RST that answers its SHUTDOWN.", p => p with { Connections = new Patient() }),
+        new("shutdown-ignored", "VS-X-34", "Does not look at what the guest says with SHUTDOWN.", p => p with { Connections = new Remembering((_, _) => ShutdownFlags.None) }),
+        new("reset-of-flows-unsent", "VS-X-34", "Forgets a flow without the RST that is due.", p => p with { Egress = new Dropping(Op.Rst) }),
+        new("refusal-of-host-untold", "VS-X-31", "Loses what the host application does not take any more, and lets the guest go on.", p => p with { Connections = new Swallows() }),
+        new("connect-confirmed-early", "VS-X-33", "Tells the host application that it is connected before the guest has answered.", p => p with { Connections = new Hasty() }),
         new("reset-ignored", "VS-X-33", "Keeps a flow that the guest has reset.", p => p with { Connections = new IgnoresReset() }),
         new("reset-ignored-on-flows-of-the-host", "VS-X-33", "Keeps a flow that the guest has reset if the host opened it.", p => p with { Ingress = new DeafOnHostFlows() }),
         new("reset-answered", "VS-X-33", "Answers an RST of an unknown flow with RST.", p => p with { Ingress = new AnswersAll() }),
@@ -134,6 +142,25 @@ internal static class ConnectionMutants
     private sealed class HostEndings(Func<bool, ShutdownFlags> tell) : ConnectionRules
     {
         internal override ShutdownFlags HostEnds(bool closed) => tell(closed);
+    }
+
+    private sealed class KeepsToItself : ConnectionRules
+    {
+        internal override bool ResetsAfterTimeout => false;
+
+        internal override ShutdownFlags HostEnds(bool closed) => ShutdownFlags.None;
+    }
+
+    private sealed class Swallows : ConnectionRules
+    {
+        internal override bool TellsOfRefusal => false;
+
+        internal override bool ResetsAfterLoss => false;
+    }
+
+    private sealed class Hasty : ConnectionRules
+    {
+        internal override bool ConfirmsUnanswered => true;
     }
 
     private sealed class Patient : ConnectionRules

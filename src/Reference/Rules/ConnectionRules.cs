@@ -15,6 +15,9 @@ public class ConnectionRules
     /// <param name="full">There is no room, rather than nobody who listens.</param>
     internal virtual bool AnswersRefusedRequest(bool full) => true;
 
+    /// <summary>Whether a host application learns that it is connected before the guest has answered. It does not: the guest may refuse.</summary>
+    internal virtual bool ConfirmsUnanswered => false;
+
     /// <summary>A reset of the device, or the end of its front end, ends all flows.</summary>
     internal virtual bool EndsWithReset => true;
 
@@ -32,6 +35,9 @@ public class ConnectionRules
 
     /// <summary>A guest that does not answer in time gets RST.</summary>
     internal virtual bool ResetsAfterTimeout => true;
+
+    /// <summary>A guest whose data the host application does not take any more is told so, whatever else becomes of the flow.</summary>
+    internal virtual bool TellsOfRefusal => true;
 
     /// <summary>A flow whose data was lost is reset.</summary>
     internal virtual bool ResetsAfterLoss => true;

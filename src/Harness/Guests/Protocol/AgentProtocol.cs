@@ -6,7 +6,7 @@ namespace Vsockspec.Guests.Protocol;
 /// </summary>
 public static class AgentProtocol
 {
-    public const byte Version = 1;
+    public const byte Version = 2;
 
     /// <summary>Bytes of one message, at most: the channel carries calls, not bulk.</summary>
     public const int MaxPayload = 64 << 10;
