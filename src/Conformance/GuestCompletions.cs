@@ -34,10 +34,14 @@ internal readonly record struct GuestCompletion(uint First, uint Last, bool WasC
             : throw new GuestException($"a message of {control.Length} bytes in the error queue is no completion");
     }
 
-    /// <summary>Waits until so many sends are over, which takes that the device has given their buffers back; says whether the kernel copied some of them.</summary>
+    /// <summary>
+    /// Waits until so many sends are over, which takes that the device has given their buffers back; says whether the kernel copied some of them.
+    /// How the guest's kernel numbers and orders what it tells is its own business: one call may have several numbers, and one message may tell of many
+    /// (Documentation/networking/msg_zerocopy.rst, "Notification Parsing").
+    /// </summary>
     public static bool ExpectAll(CaseContext c, GuestSocket guest, int sends)
     {
-        uint told = 0;
+        long told = 0;
         bool copied = false;
         while (told < sends)
         {
@@ -49,12 +53,7 @@ internal readonly record struct GuestCompletion(uint First, uint Last, bool WasC
                 $"{told} are, after {c.Timeline.Patience.TotalSeconds:0.###} s");
             while (TryTake(guest) is { } completion)
             {
-                CaseContext.Require(
-                    completion.First == told && completion.Last >= completion.First && completion.Last < sends,
-                    "wrong-completion",
-                    $"completions from send {told} on, in order",
-                    $"{completion.First} to {completion.Last}");
-                told = completion.Last + 1;
+                told += (long)unchecked(completion.Last - completion.First) + 1;
                 copied |= completion.WasCopied;
             }
         }

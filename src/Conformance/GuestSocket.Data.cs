@@ -26,7 +26,7 @@ internal sealed partial class GuestSocket
     public (GuestResult Result, byte[] Data) TrySend(int[] parts, int flags = 0)
     {
         ulong seed = (ulong)c.Random.NextInt64();
-        GuestResult result = c.Await(c.Agent.SendSeeded(fd, seed, 0, parts, flags, Limit));
+        GuestResult result = c.Await(Agent.SendSeeded(fd, seed, 0, parts, flags, Limit));
         return (result, Seeded(seed, parts.Where(part => !BufferPart.IsUnmapped(part)).Sum()));
     }
 
@@ -34,10 +34,10 @@ internal sealed partial class GuestSocket
     public GuestReceived Receive(int length, int flags = 0) => Receive([length], flags);
 
     /// <summary>One receive call into a buffer in parts.</summary>
-    public GuestReceived Receive(int[] parts, int flags = 0) => c.Await(c.Agent.Receive(fd, parts, flags, isVector: false, Limit));
+    public GuestReceived Receive(int[] parts, int flags = 0) => c.Await(Agent.Receive(fd, parts, flags, isVector: false, Limit));
 
     /// <summary>One receive call whose bytes stay in the guest and are compared with a seed's there.</summary>
-    public GuestReceived ReceiveSeeded(ulong seed, int[] parts, int flags = 0) => c.Await(c.Agent.ReceiveSeeded(fd, seed, 0, parts, flags, Limit));
+    public GuestReceived ReceiveSeeded(ulong seed, int[] parts, int flags = 0) => c.Await(Agent.ReceiveSeeded(fd, seed, 0, parts, flags, Limit));
 
     /// <summary>The next receive gives exactly the message of a seed.</summary>
     public void ExpectMessage(ulong seed, int length)
@@ -80,10 +80,10 @@ internal sealed partial class GuestSocket
 
     /// <summary>Sends a seed's bytes with as many calls as it takes.</summary>
     public Task<GuestTransfer> BulkSend(ulong seed, ulong total, int chunk = DefaultChunk, int flags = 0) =>
-        c.Agent.BulkSend(fd, seed, total, chunk, 0, flags, Limit);
+        Agent.BulkSend(fd, seed, total, chunk, 0, flags, Limit);
 
     /// <summary>Receives and compares a seed's bytes.</summary>
-    public Task<GuestTransfer> BulkReceive(ulong seed, ulong total, int chunk = DefaultChunk) => c.Agent.BulkReceive(fd, seed, total, chunk, 0, Limit);
+    public Task<GuestTransfer> BulkReceive(ulong seed, ulong total, int chunk = DefaultChunk) => Agent.BulkReceive(fd, seed, total, chunk, 0, Limit);
 
     /// <summary>Waits for a <see cref="BulkSend"/> that must be complete.</summary>
     public void ExpectSent(Task<GuestTransfer> sending, long total)
@@ -116,7 +116,7 @@ internal sealed partial class GuestSocket
         bool roomTold = false;
         do
         {
-            GuestTransfer part = c.Await(c.Agent.BulkSend(fd, seed, (ulong)(Bound - total), chunk, (ulong)total, GuestMessage.DontWait, Limit));
+            GuestTransfer part = c.Await(Agent.BulkSend(fd, seed, (ulong)(Bound - total), chunk, (ulong)total, GuestMessage.DontWait, Limit));
             total += part.Result.Value;
             CaseContext.Require(part.Result.Value > 0 || !roomTold, "writable-without-room", "a send that takes something after POLLOUT", part.Result.ToString());
             CaseContext.Require(
@@ -132,7 +132,7 @@ internal sealed partial class GuestSocket
     }
 
     /// <summary>Bytes that wait to be received, as far as one look shows; more than the bound count as the bound.</summary>
-    public long Waiting(int bound = 256 * 1024) => c.Await(c.Agent.ReceiveSeeded(fd, 0, 0, [bound], GuestMessage.Peek | GuestMessage.DontWait, Limit)).Result.Value;
+    public long Waiting(int bound = 256 * 1024) => c.Await(Agent.ReceiveSeeded(fd, 0, 0, [bound], GuestMessage.Peek | GuestMessage.DontWait, Limit)).Result.Value;
 
     /// <summary>The first bytes of a seed's stream.</summary>
     public static byte[] Seeded(ulong seed, int count)

@@ -32,10 +32,10 @@ internal sealed partial class GuestSocket
         SetVsockOption(BufferMinSize, bytes);
     }
 
-    public ulong Buffer() => BitConverter.ToUInt64(c.Await(c.Agent.GetOption(fd, VsockAddress.Family, BufferSize, sizeof(ulong))).Value);
+    public ulong Buffer() => BitConverter.ToUInt64(c.Await(Agent.GetOption(fd, VsockAddress.Family, BufferSize, sizeof(ulong))).Value);
 
     public void SetConnectTimeout(TimeSpan time) =>
-        c.Await(c.Agent.SetOption(fd, VsockAddress.Family, ConnectTimeout, TimeVal(time))).OrThrow("setsockopt(SO_VM_SOCKETS_CONNECT_TIMEOUT)");
+        c.Await(Agent.SetOption(fd, VsockAddress.Family, ConnectTimeout, TimeVal(time))).OrThrow("setsockopt(SO_VM_SOCKETS_CONNECT_TIMEOUT)");
 
     public void SetReceiveTimeout(TimeSpan time) => SetSocketOption(SoReceiveTimeout, TimeVal(time)).OrThrow("setsockopt(SO_RCVTIMEO)");
 
@@ -48,18 +48,18 @@ internal sealed partial class GuestSocket
     public GuestResult SetZeroCopy() => SetSocketOption(SoZeroCopy, BitConverter.GetBytes(1));
 
     /// <summary>SO_ERROR, which is cleared by asking.</summary>
-    public int TakeError() => BitConverter.ToInt32(c.Await(c.Agent.GetOption(fd, SolSocket, SoError, sizeof(int))).Value);
+    public int TakeError() => BitConverter.ToInt32(c.Await(Agent.GetOption(fd, SolSocket, SoError, sizeof(int))).Value);
 
     /// <summary>SIOCINQ: bytes that wait to be received.</summary>
-    public GuestValue<uint> UnreadBytes() => c.Await(c.Agent.UnreadBytes(fd));
+    public GuestValue<uint> UnreadBytes() => c.Await(Agent.UnreadBytes(fd));
 
     /// <summary>SIOCOUTQ: bytes that the peer has not taken out of its buffer.</summary>
-    public GuestValue<uint> UnsentBytes() => c.Await(c.Agent.UnsentBytes(fd));
+    public GuestValue<uint> UnsentBytes() => c.Await(Agent.UnsentBytes(fd));
 
-    private GuestResult SetSocketOption(int name, byte[] value) => c.Await(c.Agent.SetOption(fd, SolSocket, name, value));
+    private GuestResult SetSocketOption(int name, byte[] value) => c.Await(Agent.SetOption(fd, SolSocket, name, value));
 
     private void SetVsockOption(int name, ulong value) =>
-        c.Await(c.Agent.SetOption(fd, VsockAddress.Family, name, BitConverter.GetBytes(value))).OrThrow("setsockopt(SO_VM_SOCKETS_BUFFER_SIZE)");
+        c.Await(Agent.SetOption(fd, VsockAddress.Family, name, BitConverter.GetBytes(value))).OrThrow("setsockopt(SO_VM_SOCKETS_BUFFER_SIZE)");
 
     private static byte[] TimeVal(TimeSpan time) => [.. BitConverter.GetBytes((long)time.TotalSeconds), .. BitConverter.GetBytes((long)time.Microseconds + (1000L * time.Milliseconds))];
 

@@ -7,15 +7,21 @@ using Vsockspec.Wire;
 namespace Vsockspec.Conformance;
 
 /// <summary>A socket of an application in the guest, in the case's timeline.</summary>
-internal sealed partial class GuestSocket(CaseContext c, int fd)
+/// <param name="on">Null: the guest that serves the case.</param>
+internal sealed partial class GuestSocket(CaseContext c, int fd, AgentClient? on = null)
 {
     public int Fd => fd;
+
+    private AgentClient Agent => on ?? c.Agent;
 
     /// <summary>How long a call may take that waits for the device or the host: far longer than what the device may take, which has deadlines of its own.</summary>
     private CallLimit Limit => new(4 * c.Timeline.Patience);
 
     public static GuestSocket Create(CaseContext c, SocketType type = SocketType.Stream, bool nonBlocking = false) =>
         new(c, c.Await(c.Agent.Socket(type, nonBlocking)).OrThrow("socket"));
+
+    /// <summary>A stream socket in the second guest.</summary>
+    public static GuestSocket Create(CaseContext c, GuestSide side) => new(c, c.Await(side.Agent.Socket(SocketType.Stream)).OrThrow("socket"), side.Agent);
 
     /// <summary>An established connection that the guest opened, with both ends.</summary>
     public static (GuestSocket Guest, HostConnection Host) Open(CaseContext c, SocketType type = SocketType.Stream)
@@ -41,13 +47,20 @@ internal sealed partial class GuestSocket(CaseContext c, int fd)
     public uint Listen(int backlog = 128)
     {
         Bind((uint)Cid.Any32).OrThrow("bind");
-        c.Await(c.Agent.Listen(fd, backlog)).OrThrow("listen");
+        c.Await(Agent.Listen(fd, backlog)).OrThrow("listen");
         return Name().Port;
     }
 
-    public GuestResult Bind(uint port, ulong cid = Cid.Any32) => c.Await(c.Agent.Bind(fd, new VsockAddress((uint)cid, port)));
+    /// <summary>Binds to a port and listens.</summary>
+    public void ListenOn(uint port)
+    {
+        Bind(port).OrThrow("bind");
+        c.Await(Agent.Listen(fd, 128)).OrThrow("listen");
+    }
 
-    public GuestSocket Accept() => new(c, c.Await(c.Agent.Accept(fd, Limit)).Result.OrThrow("accept"));
+    public GuestResult Bind(uint port, ulong cid = Cid.Any32) => c.Await(Agent.Bind(fd, new VsockAddress((uint)cid, port)));
+
+    public GuestSocket Accept() => new(c, c.Await(Agent.Accept(fd, Limit)).Result.OrThrow("accept"), on);
 
     public GuestResult Connect(uint hostPort) => Connect(Cid.Host, hostPort);
 
@@ -55,15 +68,15 @@ internal sealed partial class GuestSocket(CaseContext c, int fd)
 
     /// <summary>A connect(2) that goes on while the case does; cancelled, it ends with EINTR.</summary>
     public Task<GuestResult> BeginConnect(ulong cid, uint port, CancellationToken cancellation = default) =>
-        c.Agent.Connect(fd, new VsockAddress((uint)cid, port), Limit with { Cancellation = cancellation });
+        Agent.Connect(fd, new VsockAddress((uint)cid, port), Limit with { Cancellation = cancellation });
 
-    public VsockAddress Name() => c.Await(c.Agent.SocketName(fd)).Vsock;
+    public VsockAddress Name() => c.Await(Agent.SocketName(fd)).Vsock;
 
-    public VsockAddress Peer() => c.Await(c.Agent.PeerName(fd)).Vsock;
+    public VsockAddress Peer() => c.Await(Agent.PeerName(fd)).Vsock;
 
-    public GuestResult Shutdown(System.Net.Sockets.SocketShutdown how) => c.Await(c.Agent.Shutdown(fd, how));
+    public GuestResult Shutdown(System.Net.Sockets.SocketShutdown how) => c.Await(Agent.Shutdown(fd, how));
 
-    public GuestResult Close() => c.Await(c.Agent.Close(fd, Limit));
+    public GuestResult Close() => c.Await(Agent.Close(fd, Limit));
 
     /// <summary>Waits until poll(2) in the guest tells one of these, for as long as the case has patience; nothing when none came.</summary>
     public PollEvents Poll(PollEvents interest) => Poll(interest, (int)c.Timeline.Patience.TotalMilliseconds);
@@ -71,5 +84,5 @@ internal sealed partial class GuestSocket(CaseContext c, int fd)
     /// <summary>What poll(2) in the guest tells now.</summary>
     public PollEvents Look(PollEvents interest) => Poll(interest, 0);
 
-    private PollEvents Poll(PollEvents interest, int timeoutMs) => c.Await(c.Agent.Poll([(fd, interest)], timeoutMs, Limit)).Ready[0];
+    private PollEvents Poll(PollEvents interest, int timeoutMs) => c.Await(Agent.Poll([(fd, interest)], timeoutMs, Limit)).Ready[0];
 }

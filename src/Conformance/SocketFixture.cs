@@ -119,6 +119,8 @@ public sealed class SocketFixture
     [TestCase("stream-to-guest-loses-a-byte", "VSC-1488")]
     [TestCase("tuple-always-the-same", "VSC-1489")]
     [TestCase("stream-to-guest-loses-a-byte", "VSC-1490")]
+    [TestCase("reset-of-device-keeps-flows", "VSC-1491")]
+    [TestCase("config-big-endian", "VSC-1492")]
     public void Mutant_OnTheWayOfAnApplication_IsCaught(string id, string by)
     {
         Mutant mutant = MutantCatalogue.Find(id)!;
