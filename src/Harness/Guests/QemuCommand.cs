@@ -16,8 +16,8 @@ internal static class QemuCommand
     private const string Warnings = " loglevel=5";
 
     /// <summary>
-    /// Errors and worse. Where KVM is itself translated (QEMU 7.2), such an exit now and then corrupts the machine, and a kernel that dumps its processor's
-    /// features as a warning makes thousands. Warnings stay in the kernel's log; an Oops prints all it has whatever the level.
+    /// Errors and worse. Where KVM is itself translated (QEMU 7.2), machines were seen to break in the middle of such output, and a kernel that dumps its processor's
+    /// features as a warning makes thousands of exits (docs/lab.md, "KVM inside the lab"). Warnings stay in the kernel's log; an Oops prints all it has whatever the level.
     /// </summary>
     private const string Errors = " loglevel=4";
 

@@ -136,7 +136,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         {
             return Boot(kernel, image, options, attempt, cancellation);
         }
-        catch (EndedException e) when (KvmProof.IsTranslated)
+        catch (GuestException e) when (KvmProof.IsTranslated && e.InnerException is GuestLostException)
         {
             return Boot(kernel, image, options, attempt with { Why = $"{attempt.Why}, the second time", FirstBoot = e.Message }, cancellation);
         }
@@ -248,7 +248,8 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
 
             if (machine.LastLines.Any(l => l.Contains(KvmBroke, StringComparison.Ordinal)))
             {
-                throw new EndedException($"QEMU's guest did not boot: {KvmBroke}{LastSaid(machine, console)}");
+                string broke = $"{KvmBroke}{LastSaid(machine, console)}";
+                throw new GuestException($"QEMU's guest did not boot: {broke}", new GuestLostException(broke));
             }
 
             if (Stopwatch.GetElapsedTime(begin) > limit)
@@ -264,7 +265,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
         }
         catch (GuestLostException e)
         {
-            throw new EndedException($"QEMU's guest did not boot: {e.Message}", e);
+            throw new GuestException($"QEMU's guest did not boot: {e.Message}", e);
         }
     }
 
@@ -309,9 +310,6 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
             throw new GuestException("/dev/kvm cannot be opened; give yourself access (sudo usermod -aG kvm $USER, then log in again), or use the accelerator tcg");
         }
     }
-
-    /// <summary>The machine ended, or stands still for ever, before its agent was ready; it was not the time that was over.</summary>
-    private sealed class EndedException(string message, Exception? inner = null) : GuestException(message, inner);
 
     /// <summary>The machine has no clock that the kernel could use; another boot may have one.</summary>
     private sealed class TimerException(string message) : GuestException(message);
