@@ -42,7 +42,7 @@ public static class SocketMachineCases
     [Case("VSC-1492", "VS-X-17", "VS-X-04", Title = "Two guests at once that use the same ports each have their own CID and get their own bytes", Slow = true)]
     public static void TwoGuests_OnTheSamePorts_EachGetTheirOwn(CaseContext c)
     {
-        using GuestSide second = c.BootSecondGuest();
+        GuestSide second = c.BootSecondGuest();
         uint cid = c.Await(c.Agent.LocalCid()).Value;
         uint secondCid = c.Await(second.Agent.LocalCid()).Value;
         CaseContext.Require(

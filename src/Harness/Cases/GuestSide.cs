@@ -11,6 +11,7 @@ public sealed class GuestSide : IDisposable
     private readonly GuestWire? wire;
     private readonly InstanceFolder folder;
     private readonly Guest guest;
+    private bool disposed;
 
     private GuestSide(ITargetInstance target, GuestWire? wire, InstanceFolder folder, Guest guest, IHostPeer host)
     {
@@ -29,6 +30,12 @@ public sealed class GuestSide : IDisposable
 
     public void Dispose()
     {
+        if (disposed)
+        {
+            return;
+        }
+
+        disposed = true;
         Host.Dispose();
         guest.Dispose();
         wire?.Dispose();
