@@ -206,7 +206,7 @@ public static class SocketConnectCases
         GuestExchange.Echo(c, guest, listener.Accept());
     }
 
-    [Case("VSC-1429", "VS-X-33", Title = "Host applications in the backlog of a guest that stops listening see the end, each of them", Regressions = ["KB-C5"])]
+    [Case("VSC-1429", "VS-X-33", Title = "Host applications in the backlog of a guest that stops listening see the end, each of them")]
     public static void GuestListener_ClosedWithBacklog_HostsSeeTheEnd(CaseContext c)
     {
         uint port = (uint)Cid.Any32;
