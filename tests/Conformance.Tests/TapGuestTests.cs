@@ -40,42 +40,6 @@ public sealed class TapGuestTests
         }
     }
 
-    [Test]
-    public void SocketCases_ThroughATap_PassAndNobodyIsAccused()
-    {
-        TappedTarget target = new(new ReferenceTarget("reference", () => new()));
-        List<string> accusations = [];
-        int packets = 0;
-        Results results = new(result =>
-        {
-            bool settled = target.Tap.Settle(Patience);
-            GuestCaseEvidence evidence = target.Take(!settled);
-            packets += evidence.PacketCount;
-            accusations.AddRange(Describe(result.FullName, "the device", evidence.Findings));
-            accusations.AddRange(Describe(result.FullName, "the driver", evidence.DriverFindings));
-            if (!settled || target.Tap.TargetFault is not null || target.Tap.Fault is not null)
-            {
-                accusations.Add($"{result.FullName}: settled {settled}, {target.Tap.TargetFault?.Message} {target.Tap.Fault}");
-            }
-        });
-        new SuiteRunner(Register).Run(
-            new RunRequest
-            {
-                Target = target,
-                Runs = [.. Catalogue.Of(typeof(ReferenceTarget).Assembly).Runs.Where(run => run.Case.NeedsGuest)],
-                Seed = 1,
-                BootGuest = Guests.Boot,
-            },
-            results,
-            TestContext.CurrentContext.CancellationToken);
-        Assert.Multiple(() =>
-        {
-            Assert.That(results.All.Where(r => r.Verdict != Verdict.Pass).Select(r => $"{r.FullName} {r.FailureCode}: {r.Observed}"), Is.Empty);
-            Assert.That(accusations, Is.Empty);
-            Assert.That(packets, Is.GreaterThan(1000));
-        });
-    }
-
     /// <summary>What applications do not notice: the guest's sockets work, and the auditor says what is wrong.</summary>
     [TestCase("address-upper-bits", "VS-X-09")]
     [TestCase("response-twice", "VS-X-28")]
@@ -85,7 +49,7 @@ public sealed class TapGuestTests
     {
         using InstanceFolder folder = InstanceFolder.Create();
         using TappedInstance device = StartReference(folder, mutant);
-        using Guest guest = Guests.Boot(device, CancellationToken.None);
+        using Guest guest = Guests.Boot(new GuestVsock.VhostUser(device.Socket), CancellationToken.None);
         _ = device.Evidence.Take();
         await SendBothWays(guest, device, 5001, 4000, 4000);
         Assert.That(device.Tap.Settle(Patience), Is.True);
@@ -102,7 +66,7 @@ public sealed class TapGuestTests
     {
         using InstanceFolder folder = InstanceFolder.Create();
         using TappedInstance device = StartReference(folder, null);
-        using Guest guest = Guests.Boot(device, CancellationToken.None);
+        using Guest guest = Guests.Boot(new GuestVsock.VhostUser(device.Socket), CancellationToken.None);
         await SendBothWays(guest, device, 5001, 100, 100);
         device.EndTarget();
         Assert.That(device.Tap.Settle(Patience), Is.True, "no guest is connected any more");
@@ -119,7 +83,7 @@ public sealed class TapGuestTests
         using TappedInstance device = StartReference(folder, null);
         for (int i = 0; i < 2; i++)
         {
-            using Guest guest = Guests.Boot(device, CancellationToken.None);
+            using Guest guest = Guests.Boot(new GuestVsock.VhostUser(device.Socket), CancellationToken.None);
             await SendBothWays(guest, device, 5001 + (uint)i, 100_000, 100_000);
             Assert.That(device.Tap.Settle(Patience), Is.True);
             Assert.That(device.Evidence.Take().Findings, Is.Empty);
@@ -165,7 +129,7 @@ public sealed class TapGuestTests
             {
                 using InstanceFolder folder = InstanceFolder.Create();
                 using TappedInstance device = StartReference(folder, null);
-                using Guest guest = isTapped ? Guests.Boot(device, CancellationToken.None) : Guests.Boot(device.Inner, CancellationToken.None);
+                using Guest guest = isTapped ? Guests.Boot(new GuestVsock.VhostUser(device.Socket), CancellationToken.None) : Guests.Boot(new GuestVsock.VhostUser(device.Inner.Socket), CancellationToken.None);
                 (double up, double down) = await SendBothWays(guest, device, 5001, Total, Total);
                 TestContext.Progress.WriteLine($"{(isTapped ? "with a tap" : "without   ")}: guest to host {up:0} MiB/s, host to guest {down:0} MiB/s");
                 Assert.That(device.Evidence.Take().Findings, Is.Empty);
