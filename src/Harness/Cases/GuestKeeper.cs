@@ -109,7 +109,8 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
                 return Complained(result, first, reports);
             }
 
-            if (LeftBehind() is { } left)
+            // After a failure the next case gets another guest whatever this one has kept.
+            if (Verdicts.ExitCode([result.Verdict]) == 0 && LeftBehind() is { } left)
             {
                 GiveUp(result, $"{left} were left");
             }
