@@ -31,6 +31,19 @@ public sealed class ResumeTests
     }
 
     [Test]
+    public void Resume_AfterThePanicOfABreakpointLeftBehind_AccusesNobody()
+    {
+        using Terminal terminal = new();
+        Break(terminal.Folder);
+        Bundle.LeavePanic(terminal.PathOf("b"), "Oops: int3: 0000 [#2] PREEMPT SMP NOPTI\nRIP: 0010:__schedule+0x428/0xbf0\nKernel panic - not syncing: Fatal exception in interrupt");
+
+        Assert.That(terminal.Run("run", "--resume", terminal.PathOf("b")), Is.EqualTo(3));
+        CaseResult victim = Open(terminal).Cases.Single(c => c.Id == Victim);
+        Assert.That((victim.Verdict, victim.FailureCode), Is.EqualTo((Verdict.Inconclusive, "lab-broke")));
+        Assert.That(victim.Log, Does.Contain("__schedule"));
+    }
+
+    [Test]
     public void Resume_ForAnUnknownReason_IsInconclusive()
     {
         using Terminal terminal = new();

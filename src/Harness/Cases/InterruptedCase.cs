@@ -5,12 +5,30 @@ public static class InterruptedCase
 {
     public const string PanicCode = "kernel-panic";
     public const string InterruptedCode = "interrupted";
+    public const string TranslatorCode = "lab-broke";
+
+    /// <summary>
+    /// A breakpoint that nobody waits for any more: a kernel that patches its code sets one for a moment (arch/x86/kernel/alternative.c, text_poke_bp),
+    /// and a translated processor may run into it later. No device brings that about.
+    /// </summary>
+    private const string StaleBreakpoint = "Oops: int3";
 
     /// <param name="runSeed">Seed of the run.</param>
     /// <param name="panic">What the kernel under test said when it panicked; null: why the run ended is not known.</param>
     public static CaseResult Judge(CaseRun run, int repetition, ulong runSeed, RequirementRegister register, string? panic)
     {
         CaseResult result = CaseExecution.Begin(run, repetition, runSeed, register) with { Termination = Termination.TargetExited };
+        if (panic?.Contains(StaleBreakpoint, StringComparison.Ordinal) == true)
+        {
+            return result with
+            {
+                Verdict = Verdict.Inconclusive,
+                FailureCode = TranslatorCode,
+                Observed = "the machine's translator broke its kernel in the middle of this case; run it again",
+                Log = panic,
+            };
+        }
+
         return panic is null
             ? result with
             {
