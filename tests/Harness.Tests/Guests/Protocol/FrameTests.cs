@@ -39,6 +39,12 @@ public sealed class FrameTests
         {
             byte[] first = FrameWriter.ToBytes(half.Kind, half.Id, half.Payload);
             byte[] stream = [.. first.Take((int)(share * (first.Length - 1))), .. FrameWriter.ToBytes(whole.Kind, whole.Id, whole.Payload)];
+            if (stream.AsSpan().StartsWith(first))
+            {
+                // What is missing happens to be what the next frame begins with: the half one is whole.
+                return;
+            }
+
             FrameReader reader = new();
             List<Frame> found = Read(reader, stream, stream.Length);
 
