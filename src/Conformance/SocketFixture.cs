@@ -49,7 +49,12 @@ public sealed class SocketFixture
     public void Case(CaseRun run)
     {
         CaseResult result = results[run.FullName];
-        Assert.That(result.Verdict, Is.AnyOf(Verdict.Pass, Verdict.Informational, Verdict.NotApplicable), $"{result.FailureCode}: expected {result.Expected}; observed {result.Observed}\n{result.Log}");
+        if (result.Verdict == Verdict.NotApplicable)
+        {
+            Assert.Ignore(result.Observed ?? "not applicable");
+        }
+
+        Assert.That(result.Verdict, Is.AnyOf(Verdict.Pass, Verdict.Informational), $"{result.FailureCode}: expected {result.Expected}; observed {result.Observed}\n{result.Log}");
     }
 
     /// <summary>The auditor reads the rings of every guest; Linux' driver is not what is judged here, and a finding about it would be worth a look.</summary>
@@ -62,6 +67,16 @@ public sealed class SocketFixture
     [TestCase("shutdown-half-close-ignored", "VSC-1404")]
     [TestCase("shutdown-half-close-is-close", "VSC-1404")]
     [TestCase("shutdown-of-host-too-much", "VSC-1405")]
+    [TestCase("stream-to-guest-loses-a-byte", "VSC-1402")]
+    [TestCase("stream-loses-a-byte", "VSC-1406")]
+    [TestCase("flow-without-guest-port", "VSC-1409")]
+    [TestCase("stream-to-guest-loses-a-byte", "VSC-1410")]
+    [TestCase("stream-loses-a-byte", "VSC-1411")]
+    [TestCase("message-ends-with-every-piece", "VSC-1412")]
+    [TestCase("tuple-used-once", "VSC-1413")]
+    [TestCase("config-big-endian", "VSC-1414")]
+    [TestCase("response-missing", "VSC-1415")]
+    [TestCase("shutdown-of-host-untold", "VSC-1416")]
     [TestCase("shutdown-of-host-untold", "VSC-1407")]
     [TestCase("stream-loses-a-byte", "VSC-1408")]
     [TestCase("connect-confirmed-early", "VSC-1417")]

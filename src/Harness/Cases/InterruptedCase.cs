@@ -24,7 +24,7 @@ public static class InterruptedCase
             {
                 Verdict = Verdict.Inconclusive,
                 FailureCode = TranslatorCode,
-                Observed = "the machine's translator broke its kernel in the middle of this case; run it again",
+                Observed = "the kernel ran into a breakpoint that it had set to patch its own code, as happens in a translated machine; run the case again",
                 Log = panic,
             };
         }
