@@ -47,7 +47,7 @@ internal sealed class GuestBoot(Workbench bench, GuestBootSettings settings)
 
     private int OnReference(InstanceFolder folder, Stream input, CancellationToken cancellation)
     {
-        ITarget reference = BuiltInTargets.Find(BuiltInTargets.Default, bench.Suites).ToTarget();
+        IDeviceTarget reference = BuiltInTargets.Find(BuiltInTargets.Default, bench.Suites).ToTarget();
         using IVhostUserInstance device = (IVhostUserInstance)reference.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
         using Guest guest = Start(new GuestVsock.VhostUser(device.Socket), cancellation);
         bench.Out.WriteLine($"guest: CID {GuestCid}; connect to a port of it: {device.Uds}, and say CONNECT PORT; its connections to port P of the host go to {device.Uds}_P");

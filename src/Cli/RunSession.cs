@@ -44,7 +44,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
-        ITarget target = manifest.ToTarget();
+        ITarget target = manifest.Role == TargetRole.Driver && guests is not null ? new DriverTarget(manifest, guests) : manifest.ToTarget();
         Expectations expectations = manifest.Expectations is { } file
             ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime))
             : Expectations.None;
@@ -77,7 +77,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Repeat = settings.Repeat,
                         Jobs = settings.Jobs,
                         FailFast = settings.FailFast,
-                        Guests = runs.Any(r => r.Case.NeedsGuest) ? guests : null,
+                        Guests = target.Role == TargetRole.Device && runs.Any(r => r.Case.NeedsGuest) ? guests : null,
                         KernelLog = bench.KernelLog,
                         Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,

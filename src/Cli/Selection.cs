@@ -12,6 +12,9 @@ internal sealed record Selection
     /// <summary>The target's: cases about another one are only run where <see cref="Cases"/> asks for them.</summary>
     public required string Transport { get; init; }
 
+    /// <summary>The target's, likewise.</summary>
+    public TargetRole Role { get; init; } = TargetRole.Device;
+
     /// <summary>Globs over id, full name and method name; empty: all.</summary>
     public IReadOnlyList<string> Cases { get; init; } = [];
 
@@ -35,7 +38,7 @@ internal sealed record Selection
         }
 
         IEnumerable<CaseRun> selected = all
-            .Where(run => Cases.Count == 0 ? run.Case.IsAbout(Transport) : Cases.Any(glob => Matches(glob, run)))
+            .Where(run => Cases.Count == 0 ? IsAboutTarget(run.Case) : Cases.Any(glob => Matches(glob, run)))
             .Where(Profile.Includes)
             .Where(run => !Quick || !run.Case.Attribute.Slow);
         if (Shard is { } shard)
@@ -56,6 +59,8 @@ internal sealed record Selection
 
         return runs;
     }
+
+    private bool IsAboutTarget(CaseInfo info) => Role == TargetRole.Driver ? info.Role == TargetRole.Driver : info.IsAbout(Transport);
 
     private static bool Matches(string glob, CaseRun run) =>
         Glob.Matches(glob, run.Case.Id) || Glob.Matches(glob, run.FullName) || Glob.Matches(glob, run.Case.Name) || Glob.Matches(glob, MethodName(run.Case));

@@ -55,7 +55,7 @@ public sealed class CatalogueFixture
         }
     }
 
-    private static ITarget Target() =>
+    private static IDeviceTarget Target() =>
         Environment.GetEnvironmentVariable("VSOCKSPEC_TARGET") is { Length: > 0 } manifest
             ? TargetManifest.Load(manifest).ToTarget()
             : new ReferenceTarget(Mutant?.Id ?? "reference", Mutant is null ? () => new() : Mutant.Parts);

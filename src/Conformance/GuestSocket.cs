@@ -8,7 +8,7 @@ namespace Vsockspec.Conformance;
 
 /// <summary>A socket of an application in the guest, in the case's timeline.</summary>
 /// <param name="on">Null: the guest that serves the case.</param>
-internal sealed partial class GuestSocket(CaseContext c, int fd, AgentClient? on = null)
+internal sealed partial class GuestSocket(IGuestScript c, int fd, AgentClient? on = null)
 {
     public int Fd => fd;
 
@@ -17,11 +17,11 @@ internal sealed partial class GuestSocket(CaseContext c, int fd, AgentClient? on
     /// <summary>How long a call may take that waits for the device or the host: far longer than what the device may take, which has deadlines of its own.</summary>
     private CallLimit Limit => new(4 * c.Timeline.Patience);
 
-    public static GuestSocket Create(CaseContext c, SocketType type = SocketType.Stream, bool nonBlocking = false) =>
+    public static GuestSocket Create(IGuestScript c, SocketType type = SocketType.Stream, bool nonBlocking = false) =>
         new(c, c.Await(c.Agent.Socket(type, nonBlocking)).OrThrow("socket"));
 
     /// <summary>A stream socket in the second guest.</summary>
-    public static GuestSocket Create(CaseContext c, GuestSide side) => new(c, c.Await(side.Agent.Socket(SocketType.Stream)).OrThrow("socket"), side.Agent);
+    public static GuestSocket Create(IGuestScript c, GuestSide side) => new(c, c.Await(side.Agent.Socket(SocketType.Stream)).OrThrow("socket"), side.Agent);
 
     /// <summary>An established connection that the guest opened, with both ends.</summary>
     public static (GuestSocket Guest, HostConnection Host) Open(CaseContext c, SocketType type = SocketType.Stream)

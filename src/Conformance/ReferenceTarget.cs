@@ -5,7 +5,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Conformance;
 
 /// <summary>The reference device on a thread of this process, as it stands or with one part replaced.</summary>
-public sealed class ReferenceTarget(string name, Func<DeviceParts> parts) : ITarget
+public sealed class ReferenceTarget(string name, Func<DeviceParts> parts) : IDeviceTarget
 {
     /// <summary>Short, so that cases about the close timeout do not wait long.</summary>
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromMilliseconds(250);

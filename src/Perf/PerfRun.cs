@@ -6,7 +6,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Perf;
 
 /// <summary>Measures one target: workload and yardstick in turn, so that a machine that drifts drifts under both.</summary>
-public sealed class PerfRun(ITarget target, PerfPlan plan, IReadOnlyDictionary<string, string> environment, TimeProvider time, Action<string> progress)
+public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictionary<string, string> environment, TimeProvider time, Action<string> progress)
 {
     private const ulong GuestCid = 3;
     private const long ProbeBytes = 4 << 20;

@@ -10,7 +10,7 @@ public sealed class ReferenceTargetTests
     public void Start_BuiltInReference_ServesAndEnds(CancellationToken cancellation)
     {
         using InstanceFolder folder = InstanceFolder.Create();
-        ITarget target = BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget();
+        IDeviceTarget target = BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget();
 
         using ITargetInstance instance = target.Start(new TargetPlace(folder.Path, 42), cancellation);
         Assert.That(instance.HasExited, Is.False);

@@ -42,7 +42,7 @@ public enum BrokenRule
 /// The ioctl interface of vhost-vsock as drivers/vhost has it, without rings behind it: so that the cases about ioctls can be shown to fail on
 /// a machine without such a kernel.
 /// </summary>
-internal sealed class FakeVhostKernel(BrokenRule broken) : ITarget
+internal sealed class FakeVhostKernel(BrokenRule broken) : IDeviceTarget
 {
     private const int Perm = 1;
     private const int TooBig = 7;

@@ -41,7 +41,7 @@ public sealed class QemuGuestTests
     public void StartTheDevice()
     {
         _folder = InstanceFolder.Create();
-        ITarget reference = BuiltInTargets.Find("reference", SuiteData.Folder).ToTarget();
+        IDeviceTarget reference = BuiltInTargets.Find("reference", SuiteData.Folder).ToTarget();
         _device = (IVhostUserInstance)reference.Start(new TargetPlace(_folder.Path, GuestCid), CancellationToken.None);
     }
 

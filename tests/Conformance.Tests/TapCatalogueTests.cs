@@ -59,7 +59,7 @@ public sealed class TapCatalogueTests
         });
     }
 
-    private static Dictionary<string, CaseResult> Run(ITarget target, CaseRun[] runs, Action<CaseResult> finished)
+    private static Dictionary<string, CaseResult> Run(IDeviceTarget target, CaseRun[] runs, Action<CaseResult> finished)
     {
         Results results = new(finished);
         new SuiteRunner(Register).Run(

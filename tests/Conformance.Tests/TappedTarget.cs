@@ -5,7 +5,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Conformance.Tests;
 
 /// <summary>A vhost-user target behind a tap. What the tap saw since it was last asked is in <see cref="Take"/>.</summary>
-internal sealed class TappedTarget(ITarget inner) : ITarget
+internal sealed class TappedTarget(IDeviceTarget inner) : IDeviceTarget
 {
     private GuestTap? _tap;
     private GuestEvidence? _evidence;

@@ -54,7 +54,7 @@ public sealed class UmlGuestTests
         Assert.That(GuestImage.Build(_kernel, agent, null, CancellationToken.None).Digest, Is.EqualTo(_image.Digest));
 
         _folder = InstanceFolder.Create();
-        ITarget reference = BuiltInTargets.Find("reference", SuiteData.Folder).ToTarget();
+        IDeviceTarget reference = BuiltInTargets.Find("reference", SuiteData.Folder).ToTarget();
         _device = (IVhostUserInstance)reference.Start(new TargetPlace(_folder.Path, GuestCid), CancellationToken.None);
         _guest = UmlLauncher.Start(_kernel, _image, new UmlOptions { DeviceSocket = _device.Socket }, CancellationToken.None);
         TestContext.Progress.WriteLine($"user-mode Linux {_guest.Hello.Release}: agent ready after {_guest.ReadyAfter.TotalSeconds:0.00} s, image {_image.Content.Length} bytes {_image.Digest}");

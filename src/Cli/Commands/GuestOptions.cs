@@ -39,7 +39,14 @@ internal sealed class GuestOptions
         }
 
         Action<string> progress = line => bench.Error.WriteLine($"guest: {line}");
-        if (manifest.Guest is { } spec)
+        if (manifest.Role == TargetRole.Driver)
+        {
+            name = name is null
+                ? manifest.Guest!.HasCommand ? null : manifest.Guest.Kernel
+                : throw new UsageException($"{NameOption} {name}: the target '{manifest.Name}' is itself the guest; leave out {NameOption}, or name another target");
+        }
+
+        if (manifest.Guest is { HasCommand: true } spec)
         {
             return new CommandGuests(spec, manifest.File, bench.Kernels, name, progress);
         }

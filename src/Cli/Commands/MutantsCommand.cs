@@ -36,7 +36,7 @@ internal static class MutantsCommand
         {
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
             string[] globs = parsed.GetValue(cases) ?? [];
-            ITarget? relayed = parsed.GetValue(target) is { } name ? BuiltInTargets.Find(name, bench.Suites).ToTarget() : null;
+            IDeviceTarget? relayed = parsed.GetValue(target) is { } name ? BuiltInTargets.Find(name, bench.Suites).ToTarget() : null;
             IReadOnlyList<Suspect> mutants = Select(relayed is null ? [.. MutantCatalogue.All.Select(Suspect.Of)] : RelayMutants.Of(relayed), parsed.GetValue(only));
             CaseRun[] runs = [.. bench.Catalogue.RunsOver(relayed?.Transport ?? "vhost-user").Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
             if (runs.Length == 0)

@@ -22,7 +22,7 @@ internal static class PerfCommand
             string name = parsed.GetRequiredValue(plan);
             PerfPlan chosen = PerfPlan.All.FirstOrDefault(p => p.Name == name)
                 ?? throw new UsageException($"--plan: there is no plan '{name}'; known are: {string.Join(", ", PerfPlan.All.Select(p => p.Name))}");
-            ITarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
+            IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"perf-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
             PerfReport report;

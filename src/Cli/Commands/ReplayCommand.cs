@@ -37,7 +37,7 @@ internal static class ReplayCommand
                     targetName, manifest, new Selection { Profile = adopted.Profile, Transport = manifest.Transport, Cases = [wanted] }, settings);
             }
 
-            Selection selection = new() { Profile = Profile.Find(ProfileOf(report, manifest, bench), bench.Suites), Transport = manifest.Transport, Cases = [wanted] };
+            Selection selection = new() { Profile = Profile.Find(ProfileOf(report, manifest, bench), bench.Suites), Transport = manifest.Transport, Role = manifest.Role, Cases = [wanted] };
             RunSession session = new(bench, runSuite, targetName, manifest, guest.Source(parsed, manifest, bench), selection.Profile.Name, shard: null);
             return session.Execute(selection.From(bench.Catalogue), settings);
         });
@@ -46,7 +46,7 @@ internal static class ReplayCommand
 
     /// <summary>The bundle's, where it is known here: a case may belong to no other.</summary>
     private static string ProfileOf(RunReport report, TargetManifest manifest, Workbench bench) =>
-        Profile.Names(bench.Suites).Contains(report.Run.Profile) ? report.Run.Profile : Profile.DefaultFor(manifest.Transport);
+        Profile.Names(bench.Suites).Contains(report.Run.Profile) ? report.Run.Profile : Profile.DefaultFor(manifest.Role, manifest.Transport);
 
     private static void RefuseUnknown(RunReport report, string wanted, string folder)
     {

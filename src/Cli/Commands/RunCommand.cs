@@ -27,7 +27,7 @@ internal static class RunCommand
         };
         Option<string?> profile = new("--profile")
         {
-            Description = "Which part of the suite: a name of 'list profiles'. [default: all for the target's transport]",
+            Description = "Which part of the suite: a name of 'list profiles'. [default: all for the target's role and transport]",
             HelpName = "P",
         };
         Option<string?> suite = new(SuiteOption)
@@ -121,8 +121,9 @@ internal static class RunCommand
 
             Selection selection = new()
             {
-                Profile = adopted?.Profile ?? Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Transport), here.Suites),
+                Profile = adopted?.Profile ?? Profile.Find(parsed.GetValue(profile) ?? Profile.DefaultFor(manifest.Role, manifest.Transport), here.Suites),
                 Transport = manifest.Transport,
+                Role = manifest.Role,
                 Cases = parsed.GetRequiredValue(cases),
                 Quick = parsed.GetValue(quick),
                 Shard = parsed.GetValue(shard),

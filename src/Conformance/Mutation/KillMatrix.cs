@@ -9,7 +9,7 @@ namespace Vsockspec.Conformance.Mutation;
 /// <param name="Breaks">The requirement of the register that it breaks.</param>
 /// <param name="Summary">What it does wrong, one sentence.</param>
 /// <param name="Target">Makes it.</param>
-public sealed record Suspect(string Id, string Breaks, string Summary, Func<ITarget> Target)
+public sealed record Suspect(string Id, string Breaks, string Summary, Func<IDeviceTarget> Target)
 {
     public static Suspect Of(Mutant mutant) => new(mutant.Id, mutant.Breaks, mutant.Summary, () => new ReferenceTarget(mutant.Id, mutant.Parts));
 }

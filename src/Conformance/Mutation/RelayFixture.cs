@@ -10,7 +10,7 @@ namespace Vsockspec.Conformance.Mutation;
 [Category("mutants")]
 public sealed class RelayFixture
 {
-    private static readonly ITarget Device = new ReferenceTarget("reference", () => new());
+    private static readonly IDeviceTarget Device = new ReferenceTarget("reference", () => new());
     private static readonly KillMatrix Matrix = new([.. Catalogue.Of(typeof(RelayFixture).Assembly).RunsOver("vhost-user")], RequirementRegister.Load(), seed: 1);
 
     public static IEnumerable<TestCaseData> Mutants() => RelayMutants.Of(Device).Select(m => new TestCaseData(m).SetName($"{m.Id} breaks {m.Breaks}"));

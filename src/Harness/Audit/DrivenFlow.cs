@@ -38,7 +38,8 @@ internal sealed class DrivenFlow
 
     /// <summary>A packet of the device.</summary>
     /// <param name="ordinary">It is sound in itself.</param>
-    public void Received(in VsockHeader header, bool ordinary)
+    /// <param name="epoch">The number of fences so far.</param>
+    public void Received(in VsockHeader header, bool ordinary, long epoch)
     {
         IsUnclear |= !ordinary || (header.Op == Op.Request && wasUsed);
         wasUsed = true;
@@ -47,7 +48,7 @@ internal sealed class DrivenFlow
         Claims.Send(header.Len);
         if (header.Op != Op.Rst)
         {
-            Credit.Advertise(header, 0);
+            Credit.Advertise(header, epoch);
         }
     }
 }

@@ -5,7 +5,7 @@ namespace Vsockspec.Audit;
 
 /// <summary>
 /// Judges the packets of a driver that is not ours, a guest's, where <see cref="Auditor"/> judges those of its device. It sees a packet of the device before
-/// the driver does and a packet of the driver after it was made, so whatever the driver may have known counts in its favour.
+/// the driver does and a packet of the driver after it was made, so whatever the driver may have known counts in its favour. A fence ends that.
 /// </summary>
 /// <remarks>One thread. No allocation per packet; one object per flow.</remarks>
 public sealed class DriverAuditor : IRingObserver
@@ -13,7 +13,9 @@ public sealed class DriverAuditor : IRingObserver
     private const int MaxFlows = 16 * 1024;
     private const string Who = "the driver's ";
 
-    private readonly ulong guestCid;
+    private ulong guestCid;
+    private ulong? formerCid;
+    private long epoch;
     private readonly VirtioFeatures features;
     private readonly FindingLog log = new();
     private readonly HeaderRules headers;
@@ -41,6 +43,14 @@ public sealed class DriverAuditor : IRingObserver
     {
         log.Clear();
         packet = firstPacket - 1;
+    }
+
+    /// <summary>The device has another CID for its guest from now on. Until the next fence the driver may not have learnt of it, and its flows begin anew.</summary>
+    public void GuestCidChanged(ulong cid)
+    {
+        formerCid = guestCid;
+        guestCid = cid;
+        flows.Clear();
     }
 
     /// <summary>Something about the driver's rings that was found elsewhere.</summary>
@@ -94,7 +104,7 @@ public sealed class DriverAuditor : IRingObserver
         deviceIsOdd |= !ordinary;
         if (FlowOf(FlowKey.OfHostPacket(header)) is { } flow)
         {
-            flow.Received(header, ordinary);
+            flow.Received(header, ordinary, epoch);
         }
     }
 
@@ -118,8 +128,12 @@ public sealed class DriverAuditor : IRingObserver
     {
     }
 
+    /// <summary>Whatever was odd has been answered, and whatever was told is known.</summary>
     public void Fenced()
     {
+        deviceIsOdd = false;
+        formerCid = null;
+        epoch++;
     }
 
     public void Violated(string requirement, int queue, string detail)
@@ -149,7 +163,7 @@ public sealed class DriverAuditor : IRingObserver
         // A reset that answers a packet with odd addresses repeats them.
         bool mayEcho = header.Op == Op.Rst && deviceIsOdd;
         headers.JudgeUpperHalves(header, Who, mayEcho, mayEcho, packet);
-        if (header.SrcCid == guestCid)
+        if (header.SrcCid == guestCid || header.SrcCid == formerCid)
         {
             return true;
         }
@@ -216,7 +230,7 @@ public sealed class DriverAuditor : IRingObserver
             log.Violation("VS-X-31", packet, $"{Who}RW of {header.Len} bytes on {FlowKey.OfGuestPacket(header)} after its SHUTDOWN said it would send no more");
         }
 
-        if (!flow.Credit.Send(header.Len, 0))
+        if (!flow.Credit.Send(header.Len, epoch))
         {
             log.Violation(
                 "VS-CRED-DRV-1",

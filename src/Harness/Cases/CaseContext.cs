@@ -12,7 +12,7 @@ namespace Vsockspec.Cases;
 /// What a case works with: the raw driver and the host application in one timeline, and words for what it finds. Lives for one
 /// run of one case, on one thread. A case that returns has passed.
 /// </summary>
-public sealed class CaseContext : IDisposable
+public sealed class CaseContext : ICaseStage, IGuestScript
 {
     private readonly CaseEvidence evidence;
     private readonly ITargetInstance instance;
@@ -75,7 +75,7 @@ public sealed class CaseContext : IDisposable
         return side;
     }
 
-    /// <summary>Waits for what the guest was told to do, host applications going on meanwhile.</summary>
+    /// <inheritdoc/>
     public T Await<T>(Task<T> call)
     {
         using EventFd done = new();
@@ -138,11 +138,19 @@ public sealed class CaseContext : IDisposable
     /// <summary>The options of a default session.</summary>
     public SessionOptions DefaultOptions => new() { Features = DefaultFeatures, IndirectChains = Variant.Indirect };
 
-    internal IReadOnlyDictionary<string, string> Recorded => recorded;
+    IReadOnlyDictionary<string, string> ICaseStage.Recorded => recorded;
 
-    internal (string Code, string Expected, string Observed)? Lapse { get; private set; }
+    (string Code, string Expected, string Observed)? ICaseStage.Lapse => lapse;
 
-    internal bool DeviceGone => driver?.DeviceGone ?? false;
+    bool ICaseStage.TargetClosed => driver?.DeviceGone ?? false;
+
+    private (string Code, string Expected, string Observed)? lapse;
+
+    void ICaseStage.Play()
+    {
+        ((CaseScript.OfDevice)Run.Case.Script).Body(this);
+        Close();
+    }
 
     /// <summary>Starts a session with the default options, changed as the case wants. One at a time: <see cref="Stop"/> ends it.</summary>
     public RawDriver Start(Func<SessionOptions, SessionOptions>? change = null)
@@ -269,11 +277,11 @@ public sealed class CaseContext : IDisposable
     }
 
     /// <summary>Notes that something legal but discouraged happened, and goes on; the verdict is then NonStrict at best.</summary>
-    public void Discourage(bool lapse, string code, string expected, string observed)
+    public void Discourage(bool isLapse, string code, string expected, string observed)
     {
-        if (lapse)
+        if (isLapse)
         {
-            Lapse ??= (code, expected, observed);
+            lapse ??= (code, expected, observed);
         }
     }
 
@@ -324,7 +332,7 @@ public sealed class CaseContext : IDisposable
     private static CaseSkippedException NotOver(string transport) => new(Verdict.NotApplicable, $"asks about {transport}, which is not this target's transport");
 
     /// <summary>The last look of a session that still runs: all is processed, all tx chains are back.</summary>
-    internal void Close()
+    private void Close()
     {
         if (driver is { DeviceGone: false, MindsClosing: true } && canary is { Flow: not null })
         {

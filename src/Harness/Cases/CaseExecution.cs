@@ -18,56 +18,77 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     private static readonly TimeSpan CaseLimit = TimeSpan.FromSeconds(180);
 
     private const int ConsoleLines = 30;
+    private const string EndlessCode = "case-does-not-end";
 
     private readonly KernelWitness? kernel = request.KernelLog is { } open ? new KernelWitness(open()) : null;
 
     /// <summary>The result of a case that cannot be asked because a feature it needs is not offered; null when it can.</summary>
     public CaseResult? Skips(CaseRun run, int repetition, TargetFacts facts)
     {
-        if (!run.Case.IsAbout(request.Target.Transport))
+        if (run.Case.Role != request.Target.Role)
         {
-            return Begin(run, repetition) with
-            {
-                Verdict = Verdict.NotApplicable,
-                Termination = Termination.NotStarted,
-                Observed = $"asks about {run.Case.Transport}, and the target is reached over {request.Target.Transport}",
-            };
+            return NotApplicable(run, repetition, $"asks about a {Name(run.Case.Role)}, and the target is a {Name(request.Target.Role)}");
+        }
+
+        if (run.Case.Role == TargetRole.Device && !run.Case.IsAbout(request.Target.Transport))
+        {
+            return NotApplicable(run, repetition, $"asks about {run.Case.Transport}, and the target is reached over {request.Target.Transport}");
         }
 
         if (run.Case.NeedsGuest && request.Guests is null)
         {
-            return Begin(run, repetition) with
-            {
-                Verdict = Verdict.NotApplicable,
-                Termination = Termination.NotStarted,
-                Observed = "the case needs a guest, and none can be booted on this target",
-            };
+            return NotApplicable(run, repetition, "the case needs a guest, and none can be booted on this target");
         }
 
         VirtioFeatures missing = (run.Variant.Features | run.Case.Attribute.Needs) & ~facts.OfferedFeatures;
         if (missing != 0)
         {
-            return Begin(run, repetition) with { Verdict = Verdict.NotSupported, Termination = Termination.NotStarted, Observed = $"{missing} is not offered" };
+            return Begin(run, repetition) with { Verdict = Verdict.NotSupported, Termination = Termination.NotStarted, Observed = $"{missing} is not {(run.Case.Role == TargetRole.Driver ? "accepted" : "offered")}" };
         }
 
         return run.Case.Attribute.Isolation == Isolation.Process && !request.Target.CanRestart
-            ? Begin(run, repetition) with
-            {
-                Verdict = Verdict.NotApplicable,
-                Termination = Termination.NotStarted,
-                Observed = "the case may end the target, and an attached target cannot be started again",
-            }
+            ? NotApplicable(run, repetition, "the case may end the target, and an attached target cannot be started again")
             : null;
     }
 
+    private static string Name(TargetRole role) => role.ToString().ToLowerInvariant();
+
+    private CaseResult NotApplicable(CaseRun run, int repetition, string why) =>
+        Begin(run, repetition) with { Verdict = Verdict.NotApplicable, Termination = Termination.NotStarted, Observed = why };
+
+    /// <summary>Judges a device.</summary>
     /// <param name="guest">Runs on the instance; null for cases that play the driver themselves.</param>
     public CaseResult Run(CaseRun run, int repetition, ITargetInstance instance, GuestAccess? guest, TargetFacts facts)
     {
-        CaseResult result = Begin(run, repetition);
         kernel?.CaseBegins();
         CaseEvidence evidence = new();
+        CaseResult begun = Begin(run, repetition);
+        CaseResult judged = WithinLimit(begun, () => WithConsole(
+            Judge(run, new DeviceSuspect(instance), begun, () => new CaseContext(run, instance, guest, facts, begun.Seed, request.Patience, evidence)),
+            guest?.Current));
+        if (judged.FailureCode == EndlessCode)
+        {
+            return judged;
+        }
+
+        judged = WithFindings(judged, evidence.Findings);
+        return SaveTrace(kernel?.Judge(judged) ?? judged, evidence.PacketCount, evidence.Save);
+    }
+
+    /// <summary>Judges a driver.</summary>
+    public CaseResult Run(CaseRun run, int repetition, DrivenGuest driven, TargetFacts facts)
+    {
+        CaseResult begun = Begin(run, repetition);
+        return WithinLimit(begun, () => WithConsole(
+            Judge(run, driven, begun, () => new DriverContext(run, driven, facts, begun.Seed, request.Patience)),
+            driven.Guest));
+    }
+
+    /// <summary>Runs a case on a thread of its own, and gives up on it when it does not end.</summary>
+    private static CaseResult WithinLimit(CaseResult result, Func<CaseResult> judge)
+    {
         CaseResult judged = result;
-        Thread thread = new(() => judged = Judge(run, instance, guest, facts, result, evidence)) { IsBackground = true, Name = run.FullName };
+        Thread thread = new(() => judged = judge()) { IsBackground = true, Name = result.FullName };
         long start = Stopwatch.GetTimestamp();
         thread.Start();
         if (!thread.Join(CaseLimit))
@@ -75,15 +96,13 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             return result with
             {
                 Verdict = Verdict.HarnessError,
-                FailureCode = "case-does-not-end",
+                FailureCode = EndlessCode,
                 Observed = $"the case still ran after {CaseLimit.TotalSeconds} s",
                 DurationMs = CaseLimit.TotalMilliseconds,
             };
         }
 
-        judged = judged with { DurationMs = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 3) };
-        judged = WithFindings(judged, evidence.Findings);
-        return SaveTrace(kernel?.Judge(judged) ?? judged, evidence.PacketCount, evidence.Save);
+        return judged with { DurationMs = Math.Round(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 3) };
     }
 
     /// <summary>The result with what was seen on the guest's rings meanwhile.</summary>
@@ -128,15 +147,14 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     private static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
         BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{runSeed}/{run.FullName}#{repetition}")));
 
-    private CaseResult Judge(CaseRun run, ITargetInstance instance, GuestAccess? guest, TargetFacts facts, CaseResult result, CaseEvidence evidence)
+    private CaseResult Judge(CaseRun run, ISuspect suspect, CaseResult result, Func<ICaseStage> open)
     {
-        CaseContext? context = null;
+        ICaseStage? stage = null;
         try
         {
-            context = new CaseContext(run, instance, guest, facts, result.Seed, request.Patience, evidence);
-            run.Case.Body(context);
-            context.Close();
-            result = context.Lapse is { } lapse
+            stage = open();
+            stage.Play();
+            result = stage.Lapse is { } lapse
                 ? result with { Verdict = Verdict.NonStrict, FailureCode = lapse.Code, Expected = lapse.Expected, Observed = lapse.Observed }
                 : result with { Verdict = run.Case.Attribute.Probe ? Verdict.Informational : Verdict.Pass };
         }
@@ -146,13 +164,13 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
         catch (ExpectationException e)
         {
-            result = result with { Verdict = Weigh(run, e.Code, instance), FailureCode = e.Code, Expected = e.Expected, Observed = e.Observed };
+            result = result with { Verdict = Weigh(run, e.Code, suspect), FailureCode = e.Code, Expected = e.Expected, Observed = e.Observed };
         }
         catch (GuestTimeoutException e)
         {
             result = result with
             {
-                Verdict = Weigh(run, "guest-call-stuck", instance),
+                Verdict = Weigh(run, "guest-call-stuck", suspect),
                 FailureCode = "guest-call-stuck",
                 Expected = "every call of the guest's application comes back",
                 Observed = e.Message,
@@ -162,7 +180,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         {
             result = result with
             {
-                Verdict = Weigh(run, "guest-call-failed", instance),
+                Verdict = Weigh(run, "guest-call-failed", suspect),
                 FailureCode = "guest-call-failed",
                 Expected = "the guest's calls succeed",
                 Observed = e.Message,
@@ -170,8 +188,10 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
         catch (GuestLostException e)
         {
-            // A device that ended may take its guest with it; a guest that ends by itself says nothing of the device.
-            result = instance.HasExited
+            // A device that ended may take its guest with it; a guest that ends by itself says nothing of the device, and all of its driver.
+            result = suspect.IsGuest
+                ? result with { Verdict = Verdict.Fail, FailureCode = "driver-ended", Expected = "the driver and its kernel go on", Observed = FirstLine(e.Message) }
+                : suspect.HasExited
                 ? result with { Verdict = Verdict.Fail, FailureCode = "target-ended", Expected = "the target serves its guest", Observed = FirstLine(e.Message) }
                 : result with { Verdict = Verdict.HarnessError, FailureCode = "guest-lost", Observed = FirstLine(e.Message) };
         }
@@ -192,12 +212,12 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
         finally
         {
-            bool gone = context?.DeviceGone ?? false;
-            context?.Dispose();
-            result = result with { Termination = gone ? Termination.TargetClosed : Termination.Clean, Recorded = context?.Recorded ?? result.Recorded };
+            bool gone = stage?.TargetClosed ?? false;
+            stage?.Dispose();
+            result = result with { Termination = gone ? Termination.TargetClosed : Termination.Clean, Recorded = stage?.Recorded ?? result.Recorded };
         }
 
-        return WithConsole(WithPostmortem(result, instance), guest?.Current);
+        return WithPostmortem(result, suspect);
     }
 
     private static string FirstLine(string text) => text.Split('\n')[0];
@@ -208,27 +228,27 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             : result with { Log = $"{(result.Log is null ? "" : $"{result.Log}\n\n")}the end of the guest's console:\n{string.Join('\n', console.TakeLast(ConsoleLines))}" };
 
     /// <summary>A missed SHOULD is legal; a device that no longer answers at all is not, whatever the case was about.</summary>
-    private Verdict Weigh(CaseRun run, string code, ITargetInstance instance)
+    private Verdict Weigh(CaseRun run, string code, ISuspect suspect)
     {
-        bool wedged = code.StartsWith("fence-", StringComparison.Ordinal) || instance.HasExited;
+        bool wedged = code.StartsWith("fence-", StringComparison.Ordinal) || suspect.HasExited;
         return wedged || run.Case.Attribute.Probe
             ? Verdict.Fail
             : register.LevelOf(run.Case.Requirements[0]) is RequirementLevel.Should or RequirementLevel.May ? Verdict.NonStrict : Verdict.Fail;
     }
 
-    private static CaseResult WithPostmortem(CaseResult result, ITargetInstance instance)
+    private static CaseResult WithPostmortem(CaseResult result, ISuspect suspect)
     {
         if (result.Verdict is not (Verdict.Fail or Verdict.HarnessError))
         {
             return result;
         }
 
-        string? log = result.Log ?? (instance.LastLines.Count > 0 ? string.Join('\n', instance.LastLines.TakeLast(20)) : null);
-        return instance.HasExited
+        string? log = result.Log ?? (!suspect.IsGuest && suspect.LastLines.Count > 0 ? string.Join('\n', suspect.LastLines.TakeLast(20)) : null);
+        return suspect.HasExited
             ? result with
             {
                 Termination = Termination.TargetExited,
-                Observed = $"{result.Observed}; the target ended{(instance.ExitStatus is { } status ? " with " + status : "")}",
+                Observed = $"{result.Observed}; the target ended{(suspect.ExitStatus is { } status ? " with " + status : "")}",
                 Log = log,
             }
             : result with { Log = log, Termination = result.FailureCode == "fence-no-answer" ? Termination.Hang : result.Termination };
@@ -264,5 +284,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         string name = result.FullName.Replace('[', '.').Replace("]", "", StringComparison.Ordinal) + (result.Repetition > 1 ? $".{result.Repetition}" : "") + ".pcapng";
         save(Path.Combine(request.TraceFolder, name));
         return result with { Trace = "traces/" + name };
+    }
+
+    private sealed class DeviceSuspect(ITargetInstance instance) : ISuspect
+    {
+        public bool IsGuest => false;
+
+        public bool HasExited => instance.HasExited;
+
+        public string? ExitStatus => instance.ExitStatus;
+
+        public IReadOnlyList<string> LastLines => instance.LastLines;
     }
 }

@@ -1,10 +1,20 @@
 using System.Reflection;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Cases;
 
 /// <summary>One case of the catalogue.</summary>
-public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name, Action<CaseContext> Body)
+public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name, CaseScript Script)
 {
+    /// <summary>The side that the case judges.</summary>
+    public TargetRole Role => Script is CaseScript.OfDriver ? TargetRole.Driver : TargetRole.Device;
+
+    /// <summary>Of a case about a driver: what its device offers.</summary>
+    internal OfferAttribute Offer { get; init; } = OfferAttribute.Usual;
+
+    /// <summary>Of a case about a driver: it asks itself whether the driver has taken the device.</summary>
+    internal bool MayBeRefused => Offer.MayBeRefused;
+
     public string Id => Attribute.Id;
 
     public string Title => Attribute.Title;
@@ -17,8 +27,8 @@ public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name,
     /// <summary>The case scripts sockets in a guest that runs on the target, and plays no driver itself.</summary>
     public bool NeedsGuest { get; init; }
 
-    /// <summary>True when the question can be put over the transport.</summary>
-    public bool IsAbout(string transport) => Transport is null || Transport == transport;
+    /// <summary>True when the question can be put to a device behind the transport.</summary>
+    public bool IsAbout(string transport) => Role == TargetRole.Device && (Transport is null || Transport == transport);
 
     public IReadOnlyList<Variant> Variants => Variant.Of(Attribute.Vary);
 }
@@ -56,6 +66,9 @@ public sealed class Catalogue
     /// <summary>Those of <see cref="Runs"/> that can be put over the transport and need no guest.</summary>
     public IEnumerable<CaseRun> RunsOver(string transport) => Runs.Where(run => run.Case.IsAbout(transport) && !run.Case.NeedsGuest);
 
+    /// <summary>Those of <see cref="Runs"/> that are about a driver.</summary>
+    public IEnumerable<CaseRun> RunsOnDrivers => Runs.Where(run => run.Case.Role == TargetRole.Driver);
+
     /// <summary>Null when there is no case of that id.</summary>
     public CaseInfo? Find(string id) => _byId.GetValueOrDefault(id);
 
@@ -71,7 +84,12 @@ public sealed class Catalogue
                 {
                     AreaAttribute area = type.GetCustomAttribute<AreaAttribute>()
                         ?? throw new InvalidOperationException($"{type.FullName} has cases but no [Area]");
-                    cases.Add(new CaseInfo(attribute, area.Name, $"{type.Name}.{method.Name}", method.CreateDelegate<Action<CaseContext>>()) { Transport = area.Transport, NeedsGuest = area.NeedsGuest });
+                    cases.Add(new CaseInfo(attribute, area.Name, $"{type.Name}.{method.Name}", ScriptOf(method))
+                    {
+                        Transport = area.Transport,
+                        NeedsGuest = area.NeedsGuest,
+                        Offer = method.GetCustomAttribute<OfferAttribute>() ?? OfferAttribute.Usual,
+                    });
                 }
             }
         }
@@ -87,4 +105,9 @@ public sealed class Catalogue
 
         return new Catalogue(cases);
     }
+
+    private static CaseScript ScriptOf(MethodInfo method) =>
+        method.GetParameters() is [{ ParameterType: Type type }] && type == typeof(DriverContext)
+            ? method.CreateDelegate<Action<DriverContext>>()
+            : method.CreateDelegate<Action<CaseContext>>();
 }

@@ -5,7 +5,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Cases;
 
 /// <summary>What a case may do with guests: the one that serves it, that one booted again, and a second one.</summary>
-internal sealed class GuestAccess(GuestKeeper keeper, ITarget target, ITargetInstance instance, ulong otherCid, CancellationToken cancellation)
+internal sealed class GuestAccess(GuestKeeper keeper, IDeviceTarget target, ITargetInstance instance, ulong otherCid, CancellationToken cancellation)
 {
     /// <summary>The guest that serves the case.</summary>
     public Guest Current { get; private set; } = keeper.Ready(instance, cancellation);

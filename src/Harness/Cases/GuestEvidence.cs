@@ -11,7 +11,7 @@ namespace Vsockspec.Cases;
 /// two cases belongs to the one that follows.
 /// </summary>
 /// <remarks>The tap tells on its thread; cases begin and end on another.</remarks>
-internal sealed class GuestEvidence(ulong guestCid) : IGuestTapObserver, IRingObserver
+internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObserver
 {
     private readonly Lock gate = new();
     private readonly List<Finding> earlier = [];
@@ -46,7 +46,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IGuestTapObserver, IRingOb
         }
     }
 
-    IRingObserver IGuestTapObserver.SessionBegan(VirtioFeatures features, bool resumes)
+    IRingObserver IDriverObserver.SessionBegan(VirtioFeatures features, bool resumes)
     {
         lock (gate)
         {
@@ -64,7 +64,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IGuestTapObserver, IRingOb
         return this;
     }
 
-    void IGuestTapObserver.DriverErred(string requirement, int queue, string detail)
+    void IDriverObserver.DriverErred(string requirement, int queue, string detail)
     {
         lock (gate)
         {

@@ -63,7 +63,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     /// <summary>A second guest, on a device of its own.</summary>
     /// <exception cref="GuestException">It did not boot.</exception>
     /// <exception cref="TargetException">The device did not start.</exception>
-    public GuestSide Another(ITarget target, ulong guestCid, Timeline timeline, CancellationToken cancellation) =>
+    public GuestSide Another(IDeviceTarget target, ulong guestCid, Timeline timeline, CancellationToken cancellation) =>
         GuestSide.Boot(target, guestCid, source, timeline, cancellation);
 
     private Guest Boot(ITargetInstance target, CancellationToken cancellation)

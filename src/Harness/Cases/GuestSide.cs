@@ -43,7 +43,7 @@ public sealed class GuestSide : IDisposable
         folder.Dispose();
     }
 
-    internal static GuestSide Boot(ITarget target, ulong guestCid, IGuestSource source, Timeline timeline, CancellationToken cancellation)
+    internal static GuestSide Boot(IDeviceTarget target, ulong guestCid, IGuestSource source, Timeline timeline, CancellationToken cancellation)
     {
         InstanceFolder folder = InstanceFolder.Create();
         ITargetInstance? instance = null;

@@ -20,8 +20,8 @@ public sealed record Profile
     /// <summary>Names of <see cref="FeatureNames"/>: the case needs one of them, or the variant uses one.</summary>
     public IReadOnlyList<string> Features { get; init; } = [];
 
-    /// <summary>Everything that a device behind a transport can be asked.</summary>
-    public static string DefaultFor(string transport) => "device-" + transport;
+    /// <summary>Everything that a driver, or a device behind a transport, can be asked.</summary>
+    public static string DefaultFor(TargetRole role, string transport) => role == TargetRole.Driver ? "driver" : "device-" + transport;
 
     /// <summary>Cases that need a guest belong to a profile that names their area.</summary>
     public bool Includes(CaseRun run) =>

@@ -1,11 +1,10 @@
 using Vsockspec.Guests;
 using Vsockspec.Targets;
-using Vsockspec.Wire;
 
 namespace Vsockspec.Cases;
 
 /// <summary>
-/// Runs cases against a target: one worker, one target instance. A target that died or failed a case is started anew, so no
+/// Runs cases against a target: one worker, one bench with one target instance. A target that died or failed a case is started anew, so no
 /// case inherits another's wreck. Cases that may kill the target come last, each with a process of its own.
 /// </summary>
 public sealed class SuiteRunner(RequirementRegister register)
@@ -21,7 +20,7 @@ public sealed class SuiteRunner(RequirementRegister register)
     public void Run(RunRequest request, IRunListener listener, CancellationToken cancellation)
     {
         TargetFacts facts;
-        using (Worker first = new(this, request, listener, 0))
+        using (Worker first = new(Bench(request, listener, 0), request, listener))
         {
             facts = first.Probe(cancellation);
             listener.TargetProbed(facts);
@@ -38,7 +37,7 @@ public sealed class SuiteRunner(RequirementRegister register)
 
     private static IEnumerable<(CaseRun Run, int Repetition)> Plan(RunRequest request)
     {
-        ILookup<Isolation, CaseRun> byIsolation = request.Runs.ToLookup(r => r.Case.Attribute.Isolation);
+        ILookup<Isolation, CaseRun> byIsolation = InOrder(request).ToLookup(r => r.Case.Attribute.Isolation);
         foreach (Isolation isolation in (Isolation[])[Isolation.Session, Isolation.Process])
         {
             for (int repetition = 1; repetition <= request.Repeat; repetition++)
@@ -50,6 +49,11 @@ public sealed class SuiteRunner(RequirementRegister register)
             }
         }
     }
+
+    /// <summary>Cases about a driver that want the same device come together, because another one takes the boot of another guest.</summary>
+    private static IEnumerable<CaseRun> InOrder(RunRequest request) => request.Target.Role == TargetRole.Driver
+        ? request.Runs.GroupBy(run => run.Case.Offer.Setup(run.Variant, FirstCid)).SelectMany(group => group)
+        : request.Runs;
 
     private void RunInParallel(
         RunRequest request,
@@ -65,7 +69,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             for (int i = 1; i < request.Jobs && request.Target.CanRestart; i++)
             {
-                workers.Add(new Worker(this, request, listener, i));
+                workers.Add(new Worker(Bench(request, listener, i), request, listener));
             }
 
             Thread[] threads = [.. workers.Select(worker => new Thread(() =>
@@ -108,16 +112,17 @@ public sealed class SuiteRunner(RequirementRegister register)
         }
     }
 
-    /// <summary>One target instance and the cases run on it.</summary>
-    private sealed class Worker(SuiteRunner suite, RunRequest request, IRunListener listener, int index) : IDisposable
+    private IBench Bench(RunRequest request, IRunListener listener, int index) => request.Target switch
     {
-        private readonly CaseExecution execution = new(request, suite.Register);
-        private InstanceFolder? folder;
-        private ITargetInstance? instance;
-        private readonly GuestKeeper? guests = request.Guests is { } source ? new GuestKeeper(source, listener) : null;
-        private bool hasServedGuest;
+        IDeviceTarget device => new DeviceBench(request, device, register, listener, FirstCid + (ulong)index, SecondCid + (ulong)index),
+        IDriverTarget driver => new DriverBench(request, driver, register, listener, index),
+        _ => throw new TargetException($"target '{request.Target.Name}' is neither a device nor a driver", manifest: true),
+    };
 
-        public TargetFacts Probe(CancellationToken cancellation) => TargetProbe.Ask(request.Target, Instance(cancellation), request.Patience);
+    /// <summary>One thread that takes cases from the queue.</summary>
+    private sealed class Worker(IBench bench, RunRequest request, IRunListener listener) : IDisposable
+    {
+        public TargetFacts Probe(CancellationToken cancellation) => bench.Probe(cancellation);
 
         public void Work(Queue<(CaseRun Run, int Repetition)> work, TargetFacts facts, CancellationToken cancellation)
         {
@@ -144,13 +149,7 @@ public sealed class SuiteRunner(RequirementRegister register)
             }
         }
 
-        public void Dispose()
-        {
-            guests?.Dispose();
-            instance?.Dispose();
-            folder?.Dispose();
-            execution.Dispose();
-        }
+        public void Dispose() => bench.Dispose();
 
         private CaseResult RunOne(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
         {
@@ -159,7 +158,7 @@ public sealed class SuiteRunner(RequirementRegister register)
                 listener.CaseStarted(run, repetition);
             }
 
-            CaseResult result = execution.Skips(run, repetition, facts) ?? RunOnTarget(run, repetition, facts, cancellation);
+            CaseResult result = bench.Run(run, repetition, facts, cancellation);
             lock (listener)
             {
                 listener.CaseFinished(result);
@@ -167,69 +166,5 @@ public sealed class SuiteRunner(RequirementRegister register)
 
             return result;
         }
-
-        private CaseResult RunOnTarget(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
-        {
-            bool alone = run.Case.Attribute.Isolation == Isolation.Process || (request.Target.IsFreshForEachCase && !run.Case.NeedsGuest);
-            if (alone || run.Case.NeedsGuest != hasServedGuest)
-            {
-                // A back end has one front end at a time: the guest's or ours.
-                Retire();
-            }
-
-            hasServedGuest = run.Case.NeedsGuest;
-            CaseResult result;
-            try
-            {
-                result = run.Case.NeedsGuest ? RunInGuest(run, repetition, facts, cancellation) : execution.Run(run, repetition, Instance(cancellation), null, facts);
-            }
-            catch (Exception e) when (e is GuestException or KernelException or GuestCallException)
-            {
-                Retire();
-                return execution.Unable(run, repetition, "guest-not-ready", e.Message);
-            }
-
-            // After a failure nothing is known about the state of the target: the next case gets a new one.
-            if (alone || Verdicts.ExitCode([result.Verdict]) != 0)
-            {
-                Retire();
-            }
-
-            return result;
-        }
-
-        private CaseResult RunInGuest(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
-        {
-            ITargetInstance target = Instance(cancellation);
-            GuestAccess access = new(guests!, request.Target, target, SecondCid + (ulong)index, cancellation);
-            VirtioFeatures missing = guests!.Lacks(run.Case.Attribute.Needs);
-            return missing == 0
-                ? guests.Inspect(execution.Run(run, repetition, target, access, facts), execution.Audited)
-                : execution.Beyond(run, repetition, missing);
-        }
-
-        /// <summary>A target that cannot be started again goes on, without the guest.</summary>
-        private void Retire()
-        {
-            guests?.Release();
-            if (request.Target.CanRestart)
-            {
-                instance?.Dispose();
-                instance = null;
-            }
-        }
-
-        private ITargetInstance Instance(CancellationToken cancellation)
-        {
-            if (instance is { HasExited: true } && request.Target.CanRestart)
-            {
-                Retire();
-            }
-
-            folder ??= InstanceFolder.Create();
-            return instance ??= request.Target.Start(new TargetPlace(folder.Path, FirstCid + (ulong)index), cancellation);
-        }
     }
-
-    private RequirementRegister Register => register;
 }

@@ -9,7 +9,7 @@ internal static class TargetProbe
 {
     /// <param name="patience">How long each answer may take.</param>
     /// <exception cref="TargetException">It does not speak the transport.</exception>
-    public static TargetFacts Ask(ITarget target, ITargetInstance instance, TimeSpan patience)
+    public static TargetFacts Ask(IDeviceTarget target, ITargetInstance instance, TimeSpan patience)
     {
         try
         {

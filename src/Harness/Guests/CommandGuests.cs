@@ -13,6 +13,11 @@ public sealed class CommandGuests(GuestSpec spec, string manifest, Func<KernelSt
 
     public Guest Boot(GuestVsock device, CancellationToken cancellation)
     {
+        if (!spec.BootsOurs)
+        {
+            return CommandLauncher.Start(spec, manifest, GuestKernel.Foreign, null, device, cancellation);
+        }
+
         (GuestKernel kernel, GuestImage image) = Make(cancellation);
         return CommandLauncher.Start(spec, manifest, kernel, image, device, cancellation);
     }

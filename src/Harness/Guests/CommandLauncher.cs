@@ -23,9 +23,10 @@ public static class CommandLauncher
 
     /// <summary>Returns when the agent has said hello. Whatever happens, no process, socket or folder is left: also when this process is killed.</summary>
     /// <param name="manifest">Path of the manifest, for messages; a program given by a relative path is looked for beside it.</param>
+    /// <param name="image">Null: the machine brings its own system.</param>
     /// <exception cref="GuestException">The guest did not boot; what the VMM printed last is in the message.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the machine is gone.</exception>
-    public static Guest Start(GuestSpec spec, string manifest, GuestKernel kernel, GuestImage image, GuestVsock device, CancellationToken cancellation)
+    public static Guest Start(GuestSpec spec, string manifest, GuestKernel kernel, GuestImage? image, GuestVsock device, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         InstanceFolder folder = InstanceFolder.Create();
@@ -35,7 +36,7 @@ public static class CommandLauncher
         try
         {
             string initramfs = Path.Combine(folder.Path, "initramfs");
-            image.Save(initramfs);
+            image?.Save(initramfs);
             line = AgentLine.Prepare(spec.Line, Path.Combine(folder.Path, "console"));
             (string Token, string Value)[] values = Values(spec, kernel, folder.Path, initramfs, line.Path, device);
             string[] command = [.. spec.Command.Select(word => Fill(word, values))];
@@ -56,7 +57,7 @@ public static class CommandLauncher
             {
                 Machine = new GuestMachine(Printable.Clean(Path.GetFileName(command[0])), "unknown", null),
                 Kernel = kernel,
-                ImageDigest = image.Digest,
+                ImageDigest = image?.Digest ?? GuestKernel.Foreign.Digest,
             };
         }
         catch

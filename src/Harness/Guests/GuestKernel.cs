@@ -15,4 +15,8 @@ public sealed record GuestKernel(
     string? ModulesFolder,
     string? ConfigFile,
     string Version,
-    string Digest);
+    string Digest)
+{
+    /// <summary>Stands for the system of a machine that brings its own: nothing is known of it.</summary>
+    internal static GuestKernel Foreign { get; } = new("its own", "unknown", "", null, null, "unknown", "unknown");
+}

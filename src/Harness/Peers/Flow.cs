@@ -3,21 +3,21 @@ using Vsockspec.Wire;
 namespace Vsockspec.Peers;
 
 /// <summary>
-/// Our end of one flow. It keeps the counters that a legal driver keeps and fills legal headers; every field of every packet can
-/// be overridden, because strictness is the helper's and never the layer's.
+/// Our end of one flow, the guest's or the host's. It keeps the counters that both sides have to keep and fills legal headers; every field of every
+/// packet can be overridden, because strictness is the helper's and never the layer's.
 /// </summary>
 public sealed class Flow
 {
-    private readonly RawDriver driver;
+    private readonly IFlowEnd end;
     private readonly Queue<Packet> inbox = new();
     private readonly List<Packet> log = [];
     private ReadOnlyMemory<byte> unread;
     private uint advertisedFwdCnt;
     private bool owesUpdate;
 
-    internal Flow(RawDriver driver, FlowId id)
+    internal Flow(IFlowEnd end, FlowId id)
     {
-        this.driver = driver;
+        this.end = end;
         Id = id;
     }
 
@@ -35,12 +35,12 @@ public sealed class Flow
     /// <summary>Payload bytes that arrived, modulo 2^32.</summary>
     public uint RxCnt { get; private set; }
 
-    /// <summary>The device's credit as it last told it.</summary>
+    /// <summary>The peer's credit as it last told it.</summary>
     public uint PeerBufAlloc { get; private set; }
 
     public uint PeerFwdCnt { get; private set; }
 
-    /// <summary>What we may send now (virtio 1.4 section 5.10.6.3); nothing when the device took back what it had promised.</summary>
+    /// <summary>What we may send now (virtio 1.4 section 5.10.6.3); nothing when the peer took back what it had promised.</summary>
     public uint PeerFree
     {
         get
@@ -50,7 +50,7 @@ public sealed class Flow
         }
     }
 
-    /// <summary>Everything the device sent on this flow, in order.</summary>
+    /// <summary>Everything the peer sent on this flow, in order.</summary>
     public IReadOnlyList<Packet> Log => log;
 
     /// <summary>Answer CREDIT_REQUEST with CREDIT_UPDATE, as section 5.10.6.3 asks.</summary>
@@ -59,10 +59,10 @@ public sealed class Flow
     /// <summary>A legal header of this flow; the payload length is added when it is sent.</summary>
     public VsockHeader Header(Op op, uint flags = 0) => new()
     {
-        SrcCid = Id.GuestCid,
-        DstCid = Id.HostCid,
-        SrcPort = Id.GuestPort,
-        DstPort = Id.HostPort,
+        SrcCid = end.IsHost ? Id.HostCid : Id.GuestCid,
+        DstCid = end.IsHost ? Id.GuestCid : Id.HostCid,
+        SrcPort = end.IsHost ? Id.HostPort : Id.GuestPort,
+        DstPort = end.IsHost ? Id.GuestPort : Id.HostPort,
         Type = Id.Type,
         Op = op,
         Flags = flags,
@@ -86,26 +86,26 @@ public sealed class Flow
             TxCnt += header.Len;
         }
 
-        return driver.Send(header, payload);
+        return end.Send(header, payload);
     }
 
     /// <summary>Sends SHUTDOWN with the given hints.</summary>
     public Sent SendShutdown(ShutdownFlags flags) => Send(Op.Shutdown, flags: (uint)flags);
 
-    /// <summary>Sends data as RW packets of at most <paramref name="pieceSize"/> bytes, within the device's credit, waiting for credit where needed.</summary>
+    /// <summary>Sends data as RW packets of at most <paramref name="pieceSize"/> bytes, within the peer's credit, waiting for credit where needed.</summary>
     public void Write(ReadOnlySpan<byte> data, int pieceSize = 64 * 1024)
     {
         while (!data.IsEmpty)
         {
-            if (PeerFree == 0 && !driver.Timeline.WaitUntil(() => PeerFree > 0))
+            if (PeerFree == 0 && !end.Timeline.WaitUntil(() => PeerFree > 0))
             {
                 throw new ExpectationException(
                     "no-credit",
-                    "CREDIT_UPDATE (or credit in another packet) once the host application has read",
-                    $"no credit within {driver.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={PeerBufAlloc} fwd_cnt={PeerFwdCnt} sent={TxCnt}");
+                    $"CREDIT_UPDATE (or credit in another packet) once the {(end.IsHost ? "guest's" : "host")} application has read",
+                    $"no credit within {end.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={PeerBufAlloc} fwd_cnt={PeerFwdCnt} sent={TxCnt}");
             }
 
-            int n = (int)Math.Min(Math.Min((uint)data.Length, PeerFree), (uint)pieceSize);
+            int n = (int)Math.Min(Math.Min((uint)data.Length, PeerFree), (uint)Math.Min(pieceSize, end.MaxPayload));
             Send(Op.Rw, data[..n]);
             data = data[n..];
         }
@@ -131,14 +131,14 @@ public sealed class Flow
         }
 
         string wanted = string.Join(" or ", operations.Select(Names.Of)) + $" on {Id}";
-        throw new ExpectationException(code, wanted, packet is null ? $"nothing within {driver.Timeline.Patience.TotalSeconds:0.###} s" : packet.ToString());
+        throw new ExpectationException(code, wanted, packet is null ? $"nothing within {end.Timeline.Patience.TotalSeconds:0.###} s" : packet.ToString());
     }
 
     /// <summary>As <see cref="Expect"/>; false with the other packet, or with null when none came.</summary>
     public bool TryExpect([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Packet? packet, params Op[] operations)
     {
         Packet? next = null;
-        _ = driver.Timeline.WaitUntil(() => TryTake(operations, out next));
+        _ = end.Timeline.WaitUntil(() => TryTake(operations, out next));
         packet = next;
         return next is not null && operations.Contains(next.Op);
     }
@@ -166,7 +166,7 @@ public sealed class Flow
         }
     }
 
-    /// <summary>Reads exactly <paramref name="count"/> payload bytes, advances <see cref="FwdCnt"/> and tells the device before it stalls.</summary>
+    /// <summary>Reads exactly <paramref name="count"/> payload bytes, advances <see cref="FwdCnt"/> and tells the peer before it stalls.</summary>
     public byte[] Read(int count)
     {
         byte[] data = new byte[count];
@@ -216,7 +216,7 @@ public sealed class Flow
         }
     }
 
-    /// <summary>RST, as a guest that gives up; the driver forgets the flow with <see cref="RawDriver.Forget"/>.</summary>
+    /// <summary>RST, as a side that gives up.</summary>
     public Sent Reset() => Send(Op.Rst);
 
     internal void Deliver(Packet packet)

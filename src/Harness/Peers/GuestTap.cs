@@ -29,7 +29,7 @@ public sealed class GuestTap : IDisposable
 
     private readonly string targetSocket;
     private readonly ulong guestCid;
-    private readonly IGuestTapObserver observer;
+    private readonly IDriverObserver observer;
     private readonly TimeSpan patience;
     private readonly UnixListener listener;
     private readonly EventFd wake = new();
@@ -43,7 +43,7 @@ public sealed class GuestTap : IDisposable
     private volatile bool ended;
     private bool disposed;
 
-    private GuestTap(string targetSocket, string socket, ulong guestCid, IGuestTapObserver observer, TimeSpan patience)
+    private GuestTap(string targetSocket, string socket, ulong guestCid, IDriverObserver observer, TimeSpan patience)
     {
         this.targetSocket = targetSocket;
         this.guestCid = guestCid;
@@ -82,7 +82,7 @@ public sealed class GuestTap : IDisposable
     /// <param name="patience">How long each answer of the target may take; default: five seconds.</param>
     /// <exception cref="ErrnoException">The socket cannot be bound.</exception>
     /// <exception cref="ArgumentException">The path does not fit into a socket address.</exception>
-    public static GuestTap Start(string targetSocket, string socket, ulong guestCid, IGuestTapObserver observer, TimeSpan? patience = null)
+    public static GuestTap Start(string targetSocket, string socket, ulong guestCid, IDriverObserver observer, TimeSpan? patience = null)
     {
         GuestTap tap = new(targetSocket, socket, guestCid, observer, patience ?? DefaultPatience);
         tap.mover.Start();

@@ -24,7 +24,7 @@ internal sealed class GuestTapSession : IBackEndHandler, IDisposable
         VirtioFeatures.InOrder |
         VirtioFeatures.OrderPlatform;
 
-    private readonly IGuestTapObserver driver;
+    private readonly IDriverObserver driver;
     private readonly VhostUserFrontEnd target;
     private readonly VhostUserBackEnd backEnd;
     private readonly TapQueue?[] queues = new TapQueue?[MaxQueues];
@@ -39,7 +39,7 @@ internal sealed class GuestTapSession : IBackEndHandler, IDisposable
     /// <summary>Takes over both connections; when it throws they stay the caller's.</summary>
     /// <param name="patience">How long each answer of the target may take.</param>
     /// <exception cref="TransportException">The target does not complete the first exchange.</exception>
-    public GuestTapSession(UnixStream guest, UnixStream targetStream, ulong guestCid, IGuestTapObserver driver, TimeSpan patience)
+    public GuestTapSession(UnixStream guest, UnixStream targetStream, ulong guestCid, IDriverObserver driver, TimeSpan patience)
     {
         this.driver = driver;
         new VsockConfig(guestCid).Write(config);

@@ -10,7 +10,7 @@ namespace Vsockspec.Peers;
 /// A vsock driver that does what it is told: it owns memory and rings, sends any packet in any descriptor shape, and keeps every
 /// packet that comes. It reacts by itself to nothing but CREDIT_REQUEST, and that can be switched off. One thread.
 /// </summary>
-public sealed class RawDriver : IPumped, IPacketSink, IDisposable
+public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
 {
     /// <summary>Region of the rings: guest-physical 0 to 4 MiB.</summary>
     public const int RingRegion = 0;
@@ -135,6 +135,11 @@ public sealed class RawDriver : IPumped, IPacketSink, IDisposable
 
     /// <summary>False: packets are not harvested, so used chains stay in the rings.</summary>
     public bool Harvests { get; set; } = true;
+
+    bool IFlowEnd.IsHost => false;
+
+    /// <summary>A packet takes as many descriptors as it needs.</summary>
+    int IFlowEnd.MaxPayload => int.MaxValue;
 
     /// <summary>Posts rx buffers and lets the device run.</summary>
     public void Start()

@@ -24,7 +24,7 @@ internal sealed class TapQueue : IDisposable
     private readonly TapTables tables;
     private readonly TapChains chains;
     private readonly IRingObserver observer;
-    private readonly IGuestTapObserver driver;
+    private readonly IDriverObserver driver;
     private readonly DeviceChain chain = new();
     private readonly EventFd kick = new();
     private byte[] scratch = new byte[VsockHeader.Size + (64 * 1024)];
@@ -36,7 +36,7 @@ internal sealed class TapQueue : IDisposable
     private bool isBroken;
 
     /// <exception cref="RingSetupException">The guest's ring has a size that no ring has.</exception>
-    public TapQueue(BackEndQueue queue, TapMemory memory, IRingObserver observer, IGuestTapObserver driver)
+    public TapQueue(BackEndQueue queue, TapMemory memory, IRingObserver observer, IDriverObserver driver)
     {
         this.queue = queue;
         this.observer = observer;

@@ -143,6 +143,12 @@ public abstract class DeviceRing
     /// <summary>Gives the last taken chain back to the ring unprocessed, so that the next <see cref="TryTake"/> finds it again.</summary>
     public abstract void Untake(DeviceChain chain);
 
+    /// <summary>
+    /// Follows a chain once more that was taken and not completed, as the driver's memory shows it now; false where a device cannot, because it
+    /// has itself written over the descriptors of chains that are still out (packed rings, virtio 1.4 section 2.8.6).
+    /// </summary>
+    public virtual bool TryReread(ushort id, DeviceChain chain) => false;
+
     /// <summary>Marks a chain used with <paramref name="written"/> bytes; visible with <see cref="PublishUsed"/>.</summary>
     public abstract void Complete(ushort id, ushort ringEntries, uint written);
 

@@ -71,6 +71,14 @@ public sealed class SplitDeviceRing : DeviceRing
 
     public override void Untake(DeviceChain chain) => nextAvail--;
 
+    public override bool TryReread(ushort id, DeviceChain chain)
+    {
+        chain.Clear();
+        chain.Id = id;
+        chain.Defect = Walk(chain);
+        return true;
+    }
+
     public override void Complete(ushort id, ushort ringEntries, uint written)
     {
         Raw.SetUsed(nextUsed & mask, new UsedElement(id, written));

@@ -1,7 +1,7 @@
 namespace Vsockspec.Targets;
 
 /// <summary>A target that somebody else started. It is used as it is and left running.</summary>
-public sealed class AttachedTarget : ITarget
+public sealed class AttachedTarget : IDeviceTarget
 {
     private readonly TargetManifest _manifest;
     private readonly AttachSpec _attach;

@@ -36,9 +36,22 @@ public sealed record GuestSpec(
 
     private static readonly string[] Needed = ["kernel", "initramfs", "cmdline"];
 
-    internal static GuestSpec Read(YamlMap map)
+    /// <summary>The manifest names a VMM of its own; otherwise ours boots the kernel.</summary>
+    public bool HasCommand => Command.Count > 0;
+
+    /// <summary>The VMM is given our kernel and initramfs; otherwise the machine brings its own system, with an agent of its own.</summary>
+    public bool BootsOurs => !HasCommand || Mentions("kernel") || Mentions("initramfs");
+
+    /// <param name="isJudged">The guest's driver is the target: the VMM may be ours, and the system may be another than ours.</param>
+    internal static GuestSpec Read(YamlMap map, bool isJudged)
     {
         map.AllowOnly("command", "env", "kernel", "modules", "console", "bootTimeoutMs");
+        if (isJudged && map.OptionalTexts("command") is null)
+        {
+            map.AllowOnly("kernel");
+            return new GuestSpec([], new Dictionary<string, string>(StringComparer.Ordinal), map.Text("kernel"), [], ConsoleLine.Listen, "", default);
+        }
+
         IReadOnlyList<string> command = map.OptionalTexts("command")
             ?? throw map.Error("command", "is missing; give the VMM and its arguments as a list: [my-vmm, --kernel, \"{kernel}\", ...]");
         if (command.Count == 0 || command[0].Length == 0)
@@ -59,13 +72,15 @@ public sealed record GuestSpec(
             "stdio" => ConsoleLine.Stdio,
             string other => throw console.Error("line", $"is '{other}'; write listen, connect or stdio"),
         };
-        string terminal = console.Text("terminal");
+        bool ours = !isJudged || command.Concat(environment.Values).Any(t => t.Contains("{kernel}", StringComparison.Ordinal));
+        string terminal = ours ? console.Text("terminal") : console.OptionalText("terminal") ?? "/dev/null";
         if (!terminal.StartsWith("/dev/", StringComparison.Ordinal) || terminal.AsSpan().ContainsAny(" \t"))
         {
             throw console.Error("terminal", $"is '{terminal}'; give the terminal of the guest: /dev/hvc0, /dev/ttyS0");
         }
 
-        foreach (string name in line == ConsoleLine.Stdio ? Needed : [.. Needed, "console"])
+        string[] needed = [.. ours ? Needed : [], .. isJudged ? (string[])["socket"] : [], .. line == ConsoleLine.Stdio ? [] : (string[])["console"]];
+        foreach (string name in needed)
         {
             if (!command.Concat(environment.Values).Any(t => t.Contains($"{{{name}}}", StringComparison.Ordinal)))
             {
@@ -82,4 +97,6 @@ public sealed record GuestSpec(
             terminal,
             TimeSpan.FromMilliseconds(map.OptionalNumber("bootTimeoutMs", 100, 600_000) ?? 60_000));
     }
+
+    private bool Mentions(string name) => Command.Concat(Environment.Values).Any(t => t.Contains($"{{{name}}}", StringComparison.Ordinal));
 }

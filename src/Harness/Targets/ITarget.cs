@@ -15,7 +15,7 @@ public enum TargetRole
 /// <param name="GuestCid">The CID to give to the device.</param>
 public sealed record TargetPlace(string Folder, ulong GuestCid);
 
-/// <summary>What is judged.</summary>
+/// <summary>What is judged: a device (<see cref="IDeviceTarget"/>) or a driver.</summary>
 public interface ITarget
 {
     string Name { get; }
@@ -35,7 +35,11 @@ public interface ITarget
 
     /// <summary>False for a target that somebody else started: it cannot be restarted, so cases that may kill it are not run.</summary>
     bool CanRestart { get; }
+}
 
+/// <summary>A device that is judged: the raw driver, or a guest, is its driver.</summary>
+public interface IDeviceTarget : ITarget
+{
     /// <summary>
     /// True where a case leaves things behind that would reach the next case on the same instance, as a kernel's closed sockets do for seconds, and a
     /// new instance costs nothing.
@@ -118,7 +122,8 @@ public interface IVhostKernelInstance : ITargetInstance
             device.Dispose();
             throw;
         }
-    }}
+    }
+}
 
 /// <summary>The target could not be brought up or is described wrongly.</summary>
 public sealed class TargetException(string message, bool manifest = false, Exception? inner = null) : Exception(message, inner)

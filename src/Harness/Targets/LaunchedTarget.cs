@@ -4,7 +4,7 @@ using System.Diagnostics;
 namespace Vsockspec.Targets;
 
 /// <summary>A target that we start: one process for each instance.</summary>
-public sealed class LaunchedTarget : ITarget
+public sealed class LaunchedTarget : IDeviceTarget
 {
     /// <summary>Between two looks at whether the socket listens.</summary>
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(2);

@@ -44,7 +44,7 @@ public sealed record TargetManifest
     /// <summary>Full path of the expectations file; null when there is none.</summary>
     public string? Expectations { get; init; }
 
-    /// <summary>What boots the guests of cases that need one; null: what vsockspec brings along.</summary>
+    /// <summary>What boots the guests of cases that need one, or the guest whose driver is judged; null: what vsockspec brings along.</summary>
     public GuestSpec? Guest { get; init; }
 
     /// <summary>The manifest's own path; relative paths inside it start from its folder.</summary>
@@ -53,8 +53,10 @@ public sealed record TargetManifest
     /// <summary>True for a manifest of the suite itself, which is called by its name.</summary>
     public bool IsBuiltIn(string suites) => Path.GetDirectoryName(File) == Path.GetFullPath(Path.Combine(suites, "targets"));
 
-    public ITarget ToTarget() => (Device, Launch) switch
+    /// <exception cref="TargetException">The manifest describes a driver.</exception>
+    public IDeviceTarget ToTarget() => (Device, Launch) switch
     {
+        _ when Role == TargetRole.Driver => throw new TargetException($"target '{Name}' is a driver, and a device is asked for; 'vsockspec list targets' shows which is what", manifest: true),
         (not null, _) => new VhostKernelTarget(this),
         (_, not null) => new LaunchedTarget(this),
         _ => new AttachedTarget(this),
@@ -88,12 +90,18 @@ public sealed record TargetManifest
             Device = map.OptionalText("device"),
             Claims = ReadClaims(map),
             Expectations = ReadExpectations(map),
-            Guest = map.OptionalMap("guest") is { } guest ? GuestSpec.Read(guest) : null,
         };
+        manifest = manifest with { Guest = map.OptionalMap("guest") is { } guest ? GuestSpec.Read(guest, isJudged: manifest.Role == TargetRole.Driver) : null };
 
         if (manifest.Expectations is { } expectations && !System.IO.File.Exists(expectations))
         {
             throw map.Error("expectations", $"names a file that does not exist: {expectations}");
+        }
+
+        if (manifest.Role == TargetRole.Driver)
+        {
+            RefuseDeviceFields(map, manifest);
+            return manifest;
         }
 
         return (manifest.Transport, manifest.Launch, manifest.Attach, manifest.Device) switch
@@ -108,6 +116,28 @@ public sealed record TargetManifest
             (_, not null, not null, _) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
             _ => manifest,
         };
+    }
+
+    /// <summary>A driver is judged by a device of ours, so all that there is to say of it is how its machine boots.</summary>
+    private static void RefuseDeviceFields(YamlMap map, TargetManifest manifest)
+    {
+        if (manifest.Guest is null)
+        {
+            throw map.Error("guest", "is missing; say what boots the driver that is judged: {kernel: uml}, {kernel: debian:6.12}, or a command of your own");
+        }
+
+        if (manifest.Transport != VhostUser)
+        {
+            throw map.Error("transport", $"is '{manifest.Transport}'; a driver is judged over {VhostUser}");
+        }
+
+        foreach ((string field, bool isThere) in ((string, bool)[])[("launch", manifest.Launch is not null), ("attach", manifest.Attach is not null), ("device", manifest.Device is not null)])
+        {
+            if (isThere)
+            {
+                throw map.Error(field, "goes with role device only; what boots the driver is in 'guest'");
+            }
+        }
     }
 
     /// <summary>Null also where the path says <c>{kernel}</c> and nobody has written a file for the kernel that runs.</summary>
@@ -125,7 +155,8 @@ public sealed record TargetManifest
     private static TargetRole ReadRole(YamlMap map) => map.Text("role") switch
     {
         "device" => TargetRole.Device,
-        string other => throw map.Error("role", $"is '{other}'; this version judges: device"),
+        "driver" => TargetRole.Driver,
+        string other => throw map.Error("role", $"is '{other}'; write device or driver"),
     };
 
     private static string ReadTransport(YamlMap map) => map.Text("transport") switch

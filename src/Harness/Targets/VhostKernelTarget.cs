@@ -6,7 +6,7 @@ using Vsockspec.Transports;
 namespace Vsockspec.Targets;
 
 /// <summary>The vhost-vsock device of the running kernel. Each instance is a guest CID; each session opens the device anew.</summary>
-public sealed class VhostKernelTarget : ITarget
+public sealed class VhostKernelTarget : IDeviceTarget
 {
     private const string InTheLab = "vsockspec run --target linux-vhost-vsock --lab";
     private readonly TargetManifest _manifest;

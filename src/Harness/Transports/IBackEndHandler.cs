@@ -81,6 +81,11 @@ public interface IBackEndHandler
 
     void FeaturesAccepted(VirtioFeatures accepted);
 
+    /// <summary>The driver's status was set, before the queues follow it; 0 comes as <see cref="Reset"/> too.</summary>
+    void StatusSet(DeviceStatus status)
+    {
+    }
+
     /// <summary>
     /// The memory map was replaced. Queues were stopped before this call and are started on the new memory after it; the old mappings go when it
     /// returns.

@@ -217,6 +217,7 @@ public sealed partial class VhostUserBackEnd
         }
 
         DeviceStatus next = (DeviceStatus)value;
+        handler.StatusSet(next);
         if (next == DeviceStatus.None)
         {
             ResetDevice();

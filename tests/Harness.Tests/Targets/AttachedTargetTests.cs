@@ -45,6 +45,6 @@ public sealed class AttachedTargetTests
             Throws.TypeOf<TargetException>().With.Message.Contains("nobody serves").And.Property(nameof(TargetException.IsManifestError)).True);
     }
 
-    private static ITarget Attach(Scratch scratch) => TargetManifest.Load(scratch.Write(
+    private static IDeviceTarget Attach(Scratch scratch) => TargetManifest.Load(scratch.Write(
         "m.yaml", "name: x\nrole: device\ntransport: vhost-user\nattach: {socket: a.sock, uds: v, cid: 42}\n")).ToTarget();
 }

@@ -24,11 +24,11 @@ public static class RelayMutants
     ];
 
     /// <summary>The mutants of a target.</summary>
-    public static IReadOnlyList<Suspect> Of(ITarget target) =>
+    public static IReadOnlyList<Suspect> Of(IDeviceTarget target) =>
         [.. All.Select(m => new Suspect(m.Id, m.Breaks, m.Summary, () => new RelayedTarget(target, m.Rule)))];
 
     /// <summary>The target behind a relay that changes nothing: a case that fails on it says nothing about a mutant.</summary>
-    public static Suspect Honest(ITarget target) => new("relay", "", "Changes nothing.", () => new RelayedTarget(target, () => new RelayRule()));
+    public static Suspect Honest(IDeviceTarget target) => new("relay", "", "Changes nothing.", () => new RelayedTarget(target, () => new RelayRule()));
 
     private static RelayRule Dropping(Op op) => new() { Deliveries = header => header.Op == op ? 0 : 1 };
 

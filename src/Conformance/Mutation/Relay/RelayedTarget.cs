@@ -6,7 +6,7 @@ namespace Vsockspec.Conformance.Mutation.Relay;
 
 /// <summary>A target behind a relay.</summary>
 /// <param name="rule">Makes the rule of one session.</param>
-public sealed class RelayedTarget(ITarget inner, Func<RelayRule> rule) : ITarget
+public sealed class RelayedTarget(IDeviceTarget inner, Func<RelayRule> rule) : IDeviceTarget
 {
     public string Name => inner.Name;
 

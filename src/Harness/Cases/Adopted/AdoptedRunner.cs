@@ -36,9 +36,14 @@ public sealed class AdoptedRunner(AdoptedSuite suite, RequirementRegister regist
     /// <exception cref="OperationCanceledException">Cancelled; the cases that finished were reported.</exception>
     public void Run(RunRequest request, IRunListener listener, CancellationToken cancellation)
     {
+        if (request.Target is not IDeviceTarget device)
+        {
+            throw new TargetException($"target '{request.Target.Name}' is a driver; an adopted suite judges devices", manifest: true);
+        }
+
         using InstanceFolder folder = InstanceFolder.Create();
-        using ITargetInstance target = request.Target.Start(new TargetPlace(folder.Path, 0), cancellation);
-        listener.TargetProbed(TargetProbe.Ask(request.Target, target, request.Patience));
+        using ITargetInstance target = device.Start(new TargetPlace(folder.Path, 0), cancellation);
+        listener.TargetProbed(TargetProbe.Ask(device, target, request.Patience));
         using KernelWitness? kernel = request.KernelLog is { } open ? new KernelWitness(open()) : null;
         using GuestPlace place = new(this, target.GuestCid);
         for (int repetition = 1; repetition <= request.Repeat; repetition++)

@@ -57,7 +57,7 @@ public sealed class AdoptedSuite
 
     private static CaseRun ToRun(AdoptedTest test, ClientSide side)
     {
-        CaseInfo info = new(new CaseAttribute(test.Id) { Title = test.Title }, Area, test.Program, _ => throw new InvalidOperationException($"{test.Id} is run by {nameof(AdoptedRunner)}"))
+        CaseInfo info = new(new CaseAttribute(test.Id) { Title = test.Title }, Area, test.Program, new CaseScript.OfDevice(_ => throw new InvalidOperationException($"{test.Id} is run by {nameof(AdoptedRunner)}")))
         {
             Transport = Transport,
         };

@@ -3,8 +3,11 @@ using Vsockspec.Wire;
 
 namespace Vsockspec.Peers;
 
-/// <summary>What a <see cref="GuestTap"/> tells beside what happens on the rings. Called on the tap's thread; must not block.</summary>
-public interface IGuestTapObserver
+/// <summary>
+/// What the side that serves a driver which is not ours, a <see cref="GuestTap"/> or a <see cref="ScriptedDevice"/>, tells beside what happens on the rings. Must not
+/// block; a tap calls on its own thread.
+/// </summary>
+public interface IDriverObserver
 {
     /// <summary>The device begins to serve a driver. Until the next call everything on the rings goes to the observer that is returned.</summary>
     /// <param name="features">The features that the driver accepted, the transport's own left out.</param>

@@ -1,0 +1,157 @@
+using Vsockspec.Guests;
+using Vsockspec.Interop;
+using Vsockspec.Peers;
+using Vsockspec.Targets;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Cases;
+
+/// <summary>
+/// Guests of a driver that is judged, one at a time, and the cases run on them. A guest serves case after case for as long as the cases want the same device and
+/// it is as good as new.
+/// </summary>
+internal sealed class DriverBench(RunRequest request, IDriverTarget driver, RequirementRegister register, IRunListener listener, int index) : IBench
+{
+    /// <summary>What the first look offers: every feature that this suite knows a way to use.</summary>
+    internal const VirtioFeatures Everything = VirtioFeatures.DeviceType | VirtioFeatures.IndirectDesc | VirtioFeatures.EventIdx | VirtioFeatures.RingPacked;
+
+    private readonly CaseExecution execution = new(request, register);
+
+    /// <summary>No two guests of a run have the same.</summary>
+    private readonly ulong cid = 0x100 + (request.Seed % 0x3fff_0000) + (ulong)index;
+
+    private DrivenGuest? guest;
+    private bool isSpoilt;
+
+    public TargetFacts Probe(CancellationToken cancellation)
+    {
+        DeviceSetup setup = new() { Offered = Everything | VirtioFeatures.Version1, GuestCid = cid };
+        try
+        {
+            DrivenGuest first = On(setup, cancellation);
+            return new TargetFacts(first.Device.Accepted ?? VirtioFeatures.None, 0, null);
+        }
+        catch (Exception e) when (e is GuestException or KernelException or GuestCallException)
+        {
+            throw new TargetException($"target '{driver.Name}': {e.Message}", inner: e);
+        }
+    }
+
+    public CaseResult Run(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation) =>
+        execution.Skips(run, repetition, facts) ?? RunInGuest(run, repetition, facts, cancellation);
+
+    public void Dispose()
+    {
+        Release();
+        execution.Dispose();
+    }
+
+    private CaseResult RunInGuest(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
+    {
+        bool alone = run.Case.Attribute.Isolation == Isolation.Process;
+        if (alone)
+        {
+            Release();
+        }
+
+        DrivenGuest current;
+        try
+        {
+            current = On(run.Case.Offer.Setup(run.Variant, cid), cancellation);
+        }
+        catch (Exception e) when (e is GuestException or KernelException or GuestCallException or ErrnoException)
+        {
+            Release();
+            return execution.Unable(run, repetition, "guest-not-ready", e.Message);
+        }
+
+        VirtioFeatures missing = (run.Case.Attribute.Needs | run.Variant.Features) & ~(current.Device.Accepted ?? VirtioFeatures.None);
+        if (current.Device.IsUp && missing != 0)
+        {
+            return execution.Beyond(run, repetition, missing);
+        }
+
+        CaseResult result = Inspect(execution.Run(run, repetition, current, facts), current, alone);
+        if (alone || isSpoilt || Verdicts.ExitCode([result.Verdict]) != 0)
+        {
+            Release();
+        }
+
+        return result;
+    }
+
+    /// <summary>The guest of the cases before, if its device is the same, or a new one.</summary>
+    private DrivenGuest On(DeviceSetup setup, CancellationToken cancellation)
+    {
+        if (guest is { } current && (current.Guest.HasExited || current.Device.HasLost || current.Device.Setup != setup))
+        {
+            Release();
+        }
+
+        if (guest is null)
+        {
+            guest = DrivenGuest.Boot(setup, driver.Guests, cancellation);
+            isSpoilt = false;
+            Tell(guest.Record);
+        }
+
+        return guest;
+    }
+
+    /// <summary>Looks at the guest and its rings after a case.</summary>
+    private CaseResult Inspect(CaseResult result, DrivenGuest current, bool alone)
+    {
+        bool failed = Verdicts.ExitCode([result.Verdict]) != 0;
+        string? spoilt = current.Reset(mustBeClean: !alone && !failed);
+        result = execution.Audited(result, current.Evidence.Take());
+        try
+        {
+            if (!current.Guest.HasExited && current.Reports() is [var first, ..] reports)
+            {
+                result = Complained(result, first, reports);
+                spoilt ??= "its kernel complained";
+            }
+        }
+        catch (GuestException e)
+        {
+            spoilt ??= Printable.Clean(e.Message.Split('\n')[0]);
+        }
+
+        if (spoilt is not null)
+        {
+            isSpoilt = true;
+            if (!alone)
+            {
+                Tell(current.Record with { Boots = 0, GivenUp = [$"after {result.FullName}: {spoilt}"] });
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>A kernel must bear any device: an Oops, a warning or a stuck task is the driver's own.</summary>
+    private static CaseResult Complained(CaseResult result, KernelReport first, IReadOnlyList<KernelReport> reports) => result.Verdict is Verdict.Fail or Verdict.HarnessError
+        ? result with { Log = $"{result.Log}\n\n{string.Join("\n\n", reports.Select(r => r.Text))}" }
+        : result with
+        {
+            Verdict = Verdict.Fail,
+            FailureCode = GuestKeeper.ReportCode,
+            Expected = "the guest's kernel reports nothing",
+            Observed = $"{(result.Observed is null ? "" : $"{result.Observed}; ")}the guest's kernel reported: {first.Headline}",
+            Log = string.Join("\n\n", reports.Select(r => r.Text)),
+        };
+
+    private void Release()
+    {
+        guest?.Dispose();
+        guest = null;
+    }
+
+    private void Tell(GuestRecord record)
+    {
+        lock (listener)
+        {
+            listener.GuestBooted(record);
+        }
+    }
+}
