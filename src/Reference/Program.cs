@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Vsockspec.Interop;
 using Vsockspec.Reference;
+using Vsockspec.Reference.Driver;
 using Vsockspec.Wire;
 
 const int UsageError = 2;
@@ -35,8 +36,15 @@ Option<bool> noEventIdx = new("--no-event-idx") { Description = "do not offer VI
 Option<bool> noIndirect = new("--no-indirect") { Description = "do not offer VIRTIO_F_INDIRECT_DESC" };
 Option<bool> printCapabilities = new("--print-capabilities") { Description = "print the capabilities of this back end as JSON and exit" };
 
+Option<string?> drive = new("--drive")
+{
+    Description = "be the reference driver instead: the guest of the vhost-user device that listens on PATH. Its applications are driven with the agent "
+        + "protocol on standard input and output, and it ends when the input does; its log goes to standard error. Of the other options only --close-timeout-ms counts",
+    HelpName = "PATH",
+};
+
 RootCommand root = new("The vsockspec reference device: a vhost-user vsock back end whose host side are Unix sockets.");
-foreach (Option option in (Option[])[socket, fd, uds, cid, buffer, maxConnections, closeTimeout, connectTimeout, noPacked, noSeqpacket, noInOrder, noEventIdx, noIndirect, printCapabilities])
+foreach (Option option in (Option[])[drive, socket, fd, uds, cid, buffer, maxConnections, closeTimeout, connectTimeout, noPacked, noSeqpacket, noInOrder, noEventIdx, noIndirect, printCapabilities])
 {
     root.Options.Add(option);
 }
@@ -47,6 +55,11 @@ root.SetAction(parsed =>
     {
         Console.WriteLine("""{"type":"vsock","features":[]}""");
         return 0;
+    }
+
+    if (parsed.GetValue(drive) is { } devicePath)
+    {
+        return Drive(devicePath, new DriverOptions { CloseTimeout = TimeSpan.FromMilliseconds(parsed.GetValue(closeTimeout)) });
     }
 
     if (parsed.GetValue(uds) is not { } udsPath)
@@ -87,6 +100,34 @@ if (result.Errors.Count > 0)
 }
 
 return result.Invoke();
+
+static int Drive(string devicePath, DriverOptions options)
+{
+    if (options.CloseTimeout < TimeSpan.FromMilliseconds(1))
+    {
+        Console.Error.WriteLine($"--close-timeout-ms {options.CloseTimeout.TotalMilliseconds}: use 1 or more");
+        return UsageError;
+    }
+
+    using StandardLine line = StandardLine.Open(out UnixStream agentLine);
+    using ReferenceDriver driver = ReferenceDriver.Start(devicePath, agentLine, parts: null, options, Console.Error.WriteLine);
+    using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    driver.Wait();
+    if (driver.Fault is { } fault)
+    {
+        Console.Error.WriteLine($"the driver failed: {fault}");
+        return 1;
+    }
+
+    return 0;
+
+    void Stop(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        driver.Stop();
+    }
+}
 
 static int Serve(ReferenceOptions options)
 {

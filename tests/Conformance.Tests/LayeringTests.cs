@@ -22,7 +22,7 @@ public sealed partial class LayeringTests
         ["Agent"] = ["Guests"],
         ["Cases"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests"],
         ["Results"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases"],
-        ["Reference"] = ["Interop", "Wire", "Memory", "Rings", "Transports"],
+        ["Reference"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Guests"],
         ["Conformance"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference"],
         ["Perf"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference"],
         ["Cli"] = ["Interop", "Wire", "Memory", "Rings", "Transports", "Peers", "Targets", "Audit", "Guests", "Cases", "Results", "Reference", "Conformance", "Perf"],
@@ -56,6 +56,14 @@ public sealed partial class LayeringTests
             .SelectMany(s => Find(s, UsedNamespace())
                 .Where(hit => hit.Value is not ("Guests.Protocol" or "Agent"))
                 .Select(hit => $"{hit.Place}: Vsockspec.{hit.Value}")));
+
+    /// <summary>The reference driver speaks the agent's protocol, which is bytes; launchers and guests are not its business.</summary>
+    [Test]
+    public void Reference_OfGuests_UsesOnlyTheProtocol() =>
+        Report(Sources.Where(s => s.Room == "Reference")
+            .SelectMany(s => Find(s, GuestsReference())
+                .Where(hit => hit.Value != "Protocol")
+                .Select(hit => $"{hit.Place}: Vsockspec.Guests.{hit.Value}")));
 
     [Test]
     public void Harness_KnowsNothing_OfTestFrameworksAndConsoles() =>
@@ -112,6 +120,9 @@ public sealed partial class LayeringTests
 
     [GeneratedRegex(@"\bVsockspec\.([A-Z]\w*)")]
     private static partial Regex RoomReference();
+
+    [GeneratedRegex(@"\bVsockspec\.Guests\b\.?(\w*)")]
+    private static partial Regex GuestsReference();
 
     [GeneratedRegex(@"^using\s+(?:static\s+)?Vsockspec\.([\w.]+)")]
     private static partial Regex UsedNamespace();

@@ -1,0 +1,42 @@
+using Vsockspec.Wire;
+
+namespace Vsockspec.Reference.Driver;
+
+/// <summary>What the driver accepts and what holds then (virtio 1.4 sections 2.2, 5.10.3 and 6).</summary>
+public class DriverFeatureRules
+{
+    /// <summary>
+    /// Everything that the driver knows how to use. ACCESS_PLATFORM is not among it: over vhost-user it makes every address one of an IOMMU, whose
+    /// translations this front end does not serve. ORDER_PLATFORM asks for barriers that order memory against a device; the other side is a
+    /// processor here, and the rings' barriers are enough for both.
+    /// </summary>
+    internal const VirtioFeatures Understood =
+        VirtioFeatures.Stream |
+        VirtioFeatures.Seqpacket |
+        VirtioFeatures.NoImpliedStream |
+        VirtioFeatures.IndirectDesc |
+        VirtioFeatures.EventIdx |
+        VirtioFeatures.Version1 |
+        VirtioFeatures.RingPacked |
+        VirtioFeatures.OrderPlatform;
+
+    /// <summary>Whether the driver drives a device that offers these. Bits that it does not know are no reason not to (FE-09).</summary>
+    internal virtual bool Drives(VirtioFeatures offered) => true;
+
+    /// <summary>What is accepted of what is offered; bit 30 is the session's business.</summary>
+    internal virtual VirtioFeatures Accept(VirtioFeatures offered) => offered & Understood;
+
+    /// <summary>
+    /// Whether sockets of a type can be used. Without any feature of the device type there are streams (VS-FEAT-DRV-2), and SEQPACKET brings
+    /// them along unless NO_IMPLIED_STREAM was accepted too (VS-FEAT-DRV-3).
+    /// </summary>
+    internal virtual bool InForce(VirtioFeatures accepted, SocketType type) => type switch
+    {
+        SocketType.Stream => (accepted & (VirtioFeatures.Stream | VirtioFeatures.NoImpliedStream)) != VirtioFeatures.NoImpliedStream,
+        SocketType.Seqpacket => (accepted & VirtioFeatures.Seqpacket) != 0,
+        _ => false,
+    };
+
+    /// <summary>Whether a guest can have this CID: not a reserved one, and no upper bits (section 5.10.4).</summary>
+    internal virtual bool IsUsable(ulong guestCid) => guestCid <= uint.MaxValue && !Cid.IsReserved(guestCid);
+}
