@@ -62,7 +62,7 @@ public sealed record GuestRecord
     {
         string kvm = Kvm is { } seen ? string.Create(CultureInfo.InvariantCulture, $"; ioeventfd: {seen.Kicks} kicks, irqfd: {seen.Interrupts} interrupts, {seen.UserExits} of {seen.Exits} exits up to the VMM") : "";
         string boots = Boots == 1 ? "" : $"; {Boots} boots";
-        return string.Create(CultureInfo.InvariantCulture, $"Linux {Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
+        return string.Create(CultureInfo.InvariantCulture, $"{(KernelDigest is null ? "" : "Linux ")}{Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
     }
 
     /// <summary>True when both are boots of the same guest.</summary>
