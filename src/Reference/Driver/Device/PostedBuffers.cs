@@ -39,7 +39,7 @@ internal sealed class PostedBuffers : DriverQueue
     /// <summary>Posts all buffers; the device does not run yet.</summary>
     public void Fill()
     {
-        foreach (ulong address in addresses)
+        foreach (ulong address in addresses.AsSpan(0, Rules.InitialBuffers(Index, addresses.Length)))
         {
             Post(address);
         }

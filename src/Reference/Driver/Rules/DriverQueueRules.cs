@@ -15,6 +15,9 @@ public class DriverQueueRules
     /// <summary>How many notifications of the device the driver stands; more are as good as the first (section 2.7.7.1).</summary>
     internal virtual bool Survives(int queue, bool hasUsed) => true;
 
+    /// <summary>Buffers that the device is given before it runs (section 5.10.5).</summary>
+    internal virtual int InitialBuffers(int queue, int count) => count;
+
     /// <summary>Bytes of one receive buffer.</summary>
     internal virtual uint ReceiveBytes(uint configured) => configured;
 
