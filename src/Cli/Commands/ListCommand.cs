@@ -34,6 +34,7 @@ internal static class ListCommand
                     ["id"] = c.Id,
                     ["title"] = c.Title,
                     ["area"] = c.Area,
+                    ["role"] = c.Role.ToString().ToLowerInvariant(),
                     ["name"] = c.Name,
                     ["requirements"] = Strings(c.Requirements),
                     ["variants"] = Strings(c.Attribute.Vary == Vary.Nothing ? [] : c.Variants.Select(v => v.Name)),
@@ -45,10 +46,10 @@ internal static class ListCommand
                 return;
             }
 
-            TextTable table = new("id", "area", "variants", "requirements", "title");
+            TextTable table = new("id", "role", "area", "variants", "requirements", "title");
             foreach (CaseInfo c in cases)
             {
-                table.Add(c.Id, c.Area, c.Variants.Count.ToString(), string.Join(' ', c.Requirements), c.Title);
+                table.Add(c.Id, c.Role.ToString().ToLowerInvariant(), c.Area, c.Variants.Count.ToString(), string.Join(' ', c.Requirements), c.Title);
             }
 
             table.Print(bench.Out);

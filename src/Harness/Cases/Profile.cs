@@ -11,6 +11,9 @@ public sealed record Profile
     /// <summary>One sentence.</summary>
     public required string Description { get; init; }
 
+    /// <summary>The side that its cases judge; null: both.</summary>
+    public TargetRole? Role { get; init; }
+
     /// <summary>Globs over requirement ids: one of the case's requirements matches one of them.</summary>
     public IReadOnlyList<string> Requirements { get; init; } = [];
 
@@ -26,6 +29,7 @@ public sealed record Profile
     /// <summary>Cases that need a guest belong to a profile that names their area.</summary>
     public bool Includes(CaseRun run) =>
         (!run.Case.NeedsGuest || Areas.Count > 0)
+        && (Role is null || Role == run.Case.Role)
         && (Requirements.Count == 0 || Requirements.Any(glob => run.Case.Requirements.Any(id => Glob.Matches(glob, id))))
         && (Areas.Count == 0 || Areas.Any(glob => Glob.Matches(glob, run.Case.Area)))
         && (Features.Count == 0 || Features.Any(name => FeatureNames.TryParse(name, out VirtioFeatures bit) && (bit & FeaturesOf(run)) != 0));
@@ -46,7 +50,7 @@ public sealed record Profile
 
     private static Profile Read(YamlMap map)
     {
-        map.AllowOnly("name", "description", "requirements", "areas", "features");
+        map.AllowOnly("name", "description", "role", "requirements", "areas", "features");
         string name = map.Text("name");
         if (name != Path.GetFileNameWithoutExtension(map.File))
         {
@@ -66,6 +70,13 @@ public sealed record Profile
         {
             Name = name,
             Description = map.Text("description"),
+            Role = map.OptionalText("role") switch
+            {
+                null => null,
+                "device" => TargetRole.Device,
+                "driver" => TargetRole.Driver,
+                string other => throw map.Error("role", $"is '{other}'; write device or driver, or leave the field out for both"),
+            },
             Requirements = map.OptionalTexts("requirements") ?? [],
             Areas = map.OptionalTexts("areas") ?? [],
             Features = features,
