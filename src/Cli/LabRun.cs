@@ -40,7 +40,7 @@ internal sealed class LabRun
     /// </summary>
     public IReadOnlyList<string>? AfterCrash(string? panic)
     {
-        // Both only grow while a run goes on: every lab adds the result of the case that ended the one before it.
+        // Both only grow while a run goes on: every lab adds the result of the case that ended the one before it, or that it is to be begun once more.
         long started = Length(Bundle.StartedFile);
         long progress = started + Length(Bundle.CasesFile);
         if (started == 0 || progress == _progress)

@@ -135,12 +135,23 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         return exitCode ?? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict));
     }
 
-    /// <summary>What the run was about when it was interrupted gets its result, and is not tried again: it would end the run again.</summary>
+    /// <summary>
+    /// What the run was about when it was interrupted gets its result, and is not tried again: it would end the run again. Only where the machine broke for a reason of its
+    /// own is it tried once more.
+    /// </summary>
     private void JudgeInterrupted(BundleWriter bundle, IReadOnlyList<CaseRun> runs, RunSettings settings, StoreThenShow listener)
     {
         string? panic = Bundle.TakePanic(bundle.Folder);
+        bool isOfTheTranslator = InterruptedCase.IsOfTheTranslator(panic);
         foreach ((string name, int repetition) in bundle.Interrupted)
         {
+            if (isOfTheTranslator && !bundle.SecondChances.Contains((name, repetition)))
+            {
+                bundle.GiveSecondChance(name, repetition);
+                bench.Error.WriteLine($"{name}: {InterruptedCase.SecondChance}; it runs once more");
+                continue;
+            }
+
             listener.CaseFinished(InterruptedCase.Judge(runs.First(r => r.FullName == name), repetition, settings.Seed, bench.Register, panic));
         }
     }
@@ -231,6 +242,11 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         public void CaseFinished(CaseResult result)
         {
             result = regressions.Hint(expectations.Apply(result), catalogue);
+            if (bundle.SecondChances.Contains((result.FullName, result.Repetition)))
+            {
+                result = result with { Repeated = InterruptedCase.SecondChance };
+            }
+
             bool failed = result.Verdict == Verdict.KnownFailure || Verdicts.ExitCode([result.Verdict]) != ExitCodes.Passed;
             if (traces == TracePolicy.Failed && result.Trace is { } trace && !failed)
             {

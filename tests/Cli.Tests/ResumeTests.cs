@@ -9,6 +9,9 @@ public sealed class ResumeTests
 {
     private const string Victim = "VSC-0102";
 
+    private const string LabBroke =
+        "Oops: int3: 0000 [#2] PREEMPT SMP NOPTI\nRIP: 0010:__schedule+0x428/0xbf0\nKernel panic - not syncing: Fatal exception in interrupt";
+
     [Test]
     public void Resume_AfterAPanic_FailsTheCaseThatRanAndRunsTheRest()
     {
@@ -31,16 +34,62 @@ public sealed class ResumeTests
     }
 
     [Test]
-    public void Resume_AfterThePanicOfABreakpointLeftBehind_AccusesNobody()
+    public void Resume_AfterTheLabBroke_RunsTheCaseOnceMoreAndSaysSo()
     {
         using Terminal terminal = new();
         Break(terminal.Folder);
-        Bundle.LeavePanic(terminal.PathOf("b"), "Oops: int3: 0000 [#2] PREEMPT SMP NOPTI\nRIP: 0010:__schedule+0x428/0xbf0\nKernel panic - not syncing: Fatal exception in interrupt");
+        Bundle.LeavePanic(terminal.PathOf("b"), LabBroke);
+
+        Assert.That(terminal.Run("run", "--resume", terminal.PathOf("b")), Is.Zero, terminal.Error);
+        RunReport report = Open(terminal);
+        CaseResult victim = report.Cases.Single(c => c.Id == Victim);
+        Assert.That(report.Run.State, Is.EqualTo(RunState.Complete));
+        Assert.That(terminal.Request!.Done, Has.Count.EqualTo(2));
+        Assert.That((victim.Verdict, victim.Repeated), Is.EqualTo((Verdict.Pass, "the lab broke under the first run (lab-broke)")));
+        Assert.That(report.Cases.Count(c => c.Repeated is not null), Is.EqualTo(1));
+        Assert.That(terminal.Error, Does.Contain($"{victim.FullName}: the lab broke under the first run (lab-broke); it runs once more"));
+        Assert.That(terminal.Out, Does.Contain($"run twice: {victim.FullName}, Pass the second time: the lab broke under the first run (lab-broke)"));
+        Assert.That(File.ReadAllText(terminal.PathOf("b/summary.md")), Does.Contain($"| run twice | {victim.FullName}, Pass the second time"));
+        Assert.That(File.ReadAllText(terminal.PathOf("b/junit.xml")), Does.Contain("name=\"repeated\""));
+    }
+
+    [Test]
+    public void Resume_AfterTheLabBrokeTwiceUnderACase_AccusesNobody()
+    {
+        using Terminal terminal = new();
+        Break(terminal.Folder);
+        BreakAgain(terminal, LabBroke, Victim);
+        Bundle.LeavePanic(terminal.PathOf("b"), LabBroke);
 
         Assert.That(terminal.Run("run", "--resume", terminal.PathOf("b")), Is.EqualTo(3));
         CaseResult victim = Open(terminal).Cases.Single(c => c.Id == Victim);
         Assert.That((victim.Verdict, victim.FailureCode), Is.EqualTo((Verdict.Inconclusive, "lab-broke")));
+        Assert.That(victim.Repeated, Is.Not.Null);
         Assert.That(victim.Log, Does.Contain("__schedule"));
+    }
+
+    [Test]
+    public void Resume_AfterTheLabBrokeUnderTwoCases_RunsEachOnceMore()
+    {
+        using Terminal terminal = new();
+        Break(terminal.Folder);
+        BreakAgain(terminal, LabBroke, "VSC-0201");
+        Bundle.LeavePanic(terminal.PathOf("b"), LabBroke);
+
+        Assert.That(terminal.Run("run", "--resume", terminal.PathOf("b")), Is.Zero, terminal.Error);
+        Assert.That(Open(terminal).Cases.Where(c => c.Repeated is not null).Select(c => c.Id), Is.EqualTo(new[] { Victim, "VSC-0201" }));
+    }
+
+    [Test]
+    public void Resume_PanicBeforeTheSecondRunBegan_DoesNotAccuseTheCase()
+    {
+        using Terminal terminal = new();
+        Break(terminal.Folder);
+        string journal = terminal.PathOf("b/started.jsonl");
+        File.AppendAllText(journal, File.ReadAllLines(journal)[^1].Replace("}", ",\"again\":true}", StringComparison.Ordinal) + "\n");
+        Bundle.LeavePanic(terminal.PathOf("b"), "Kernel panic - not syncing: another");
+        Assert.That(terminal.Run("run", "--resume", terminal.PathOf("b")), Is.Zero, terminal.Error);
+        Assert.That(Open(terminal).Cases.Single(c => c.Id == Victim).Verdict, Is.EqualTo(Verdict.Pass));
     }
 
     [Test]
@@ -132,6 +181,14 @@ public sealed class ResumeTests
         Assert.That(
             () => broken.Run(["run", "--verbose", "--seed", "77", "--out", Path.Combine(folder, "b"), .. options]),
             Throws.InvalidOperationException);
+    }
+
+    /// <summary>The lab broke, and the run that goes on dies in a case.</summary>
+    private static void BreakAgain(Terminal terminal, string panic, string id)
+    {
+        Bundle.LeavePanic(terminal.PathOf("b"), panic);
+        using Terminal second = new() { During = run => ThrowAt(run, id) };
+        Assert.That(() => second.Run("run", "--verbose", "--resume", terminal.PathOf("b")), Throws.InvalidOperationException);
     }
 
     private static void ThrowAt(CaseRun run, string id)

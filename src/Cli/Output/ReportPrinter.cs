@@ -21,6 +21,11 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
             output.WriteLine($"guest: {guest}");
         }
 
+        foreach (CaseResult result in report.Cases.Where(c => c.Repeated is not null))
+        {
+            output.WriteLine($"run twice: {result.FullName}, {result.Verdict} the second time: {result.Repeated}");
+        }
+
         foreach (CaseResult result in report.Cases.Where(c => Verdicts.ExitCode([c.Verdict]) != ExitCodes.Passed))
         {
             PrintFailure(result, folder);

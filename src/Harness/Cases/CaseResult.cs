@@ -28,6 +28,9 @@ public sealed record CaseResult
 
     public Termination Termination { get; init; }
 
+    /// <summary>Why the case was run a second time, for which this is the result; null: it was not.</summary>
+    public string? Repeated { get; init; }
+
     public double DurationMs { get; init; }
 
     /// <summary>Every legal outcome, in words.</summary>

@@ -13,12 +13,19 @@ public static class InterruptedCase
     /// </summary>
     private const string StaleBreakpoint = "Oops: int3";
 
+    /// <summary>Why such a case was run a second time.</summary>
+    public const string SecondChance = "the lab broke under the first run (" + TranslatorCode + ")";
+
+    /// <summary>The machine broke for a reason of its own, which may not come again in a fresh one.</summary>
+    /// <param name="panic">What the kernel under test said when it panicked; null: why the run ended is not known.</param>
+    public static bool IsOfTheTranslator(string? panic) => panic?.Contains(StaleBreakpoint, StringComparison.Ordinal) == true;
+
     /// <param name="runSeed">Seed of the run.</param>
     /// <param name="panic">What the kernel under test said when it panicked; null: why the run ended is not known.</param>
     public static CaseResult Judge(CaseRun run, int repetition, ulong runSeed, RequirementRegister register, string? panic)
     {
         CaseResult result = CaseExecution.Begin(run, repetition, runSeed, register) with { Termination = Termination.TargetExited };
-        if (panic?.Contains(StaleBreakpoint, StringComparison.Ordinal) == true)
+        if (IsOfTheTranslator(panic))
         {
             return result with
             {

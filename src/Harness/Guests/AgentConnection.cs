@@ -18,6 +18,9 @@ public sealed class AgentConnection : IDisposable
     /// <summary>After so long without a frame the agent is asked for one.</summary>
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>A guest under KVM in a machine that is itself translated may stand still for longer than any other, and goes on.</summary>
+    private static readonly TimeSpan UsualLimit = TimeSpan.FromSeconds(KvmProof.IsTranslated ? 30 : 5);
+
     /// <summary>How long a call may go on after it was interrupted.</summary>
     private static readonly TimeSpan InterruptPatience = TimeSpan.FromSeconds(3);
 
@@ -35,12 +38,12 @@ public sealed class AgentConnection : IDisposable
 
     /// <param name="stream">Becomes this object's.</param>
     /// <param name="console">The end of the guest's console, for messages; may wait a little for what is still to come.</param>
-    /// <param name="lostAfter">Null: 5 s.</param>
+    /// <param name="lostAfter">Null: 5 s, in a translated machine 30 s.</param>
     public AgentConnection(UnixStream stream, Func<string> console, TimeSpan? lostAfter = null)
     {
         _stream = stream;
         _console = console;
-        LostAfter = lostAfter ?? TimeSpan.FromSeconds(5);
+        LostAfter = lostAfter ?? UsualLimit;
         _reader = new Thread(Follow) { IsBackground = true, Name = "agent" };
         _reader.Start();
     }

@@ -26,10 +26,12 @@ public enum SocketOutcome
 }
 
 /// <summary>
-/// A non-blocking Unix or vsock socket whose outcomes are values, not exceptions: what a peer sees is what a case judges. One thread at a time.
+/// A Unix or vsock socket whose calls do not wait and whose outcomes are values, not exceptions: what a peer sees is what a case judges. One thread at a time,
+/// <see cref="SendWaiting"/> apart.
 /// </summary>
 public sealed class LocalSocket : IDisposable
 {
+    private const int MessageDontWait = 0x40;
     private const int MessageNoSignal = 0x4000;
     private const int PathCapacity = 108;
 
@@ -231,7 +233,10 @@ public sealed class LocalSocket : IDisposable
         return errno == LibC.EAGAIN || errno == LibC.EINTR || errno == LibC.ECONNABORTED ? null : throw new ErrnoException("accept4", errno);
     }
 
-    /// <summary>Sends what the socket takes now; a seqpacket socket takes all or nothing.</summary>
+    /// <summary>
+    /// Sends what the socket takes now. A Unix seqpacket socket takes all or nothing; a vsock one may take a part and say <see cref="SocketOutcome.Later"/>, and nobody
+    /// learns how much (docs/findings.md): messages that may not fit into the peer's credit are for <see cref="SendWaiting"/>.
+    /// </summary>
     public unsafe SocketOutcome Send(ReadOnlySpan<byte> data, out int sent)
     {
         sent = 0;
@@ -244,9 +249,44 @@ public sealed class LocalSocket : IDisposable
         {
             iovec part = new() { iov_base = p, iov_len = data.Length };
             msghdr message = new() { msg_iov = &part, msg_iovlen = 1 };
-            long n = (long)LibC.sendmsg(Fd, &message, MessageNoSignal);
+            long n = (long)LibC.sendmsg(Fd, &message, MessageNoSignal | MessageDontWait);
             sent = (int)Math.Max(n, 0);
             return Outcome(n);
+        }
+    }
+
+    /// <summary>Lets <see cref="SendWaiting"/> wait, from now on; the connection stands. The other calls go on as they are.</summary>
+    public void LetSendsWait()
+    {
+        int flags = LibC.fcntl(Fd, LibC.F_GETFL);
+        if (flags < 0 || LibC.fcntl(Fd, LibC.F_SETFL, flags & ~LibC.O_NONBLOCK) != 0)
+        {
+            throw ErrnoException.Last("fcntl(O_NONBLOCK)");
+        }
+    }
+
+    /// <summary>
+    /// Sends one message and waits until all of it is taken. Other threads may use the socket meanwhile; what ends the wait early is <see cref="Shutdown"/> or the end of
+    /// the connection.
+    /// </summary>
+    /// <returns>0, or errno.</returns>
+    public unsafe int SendWaiting(ReadOnlySpan<byte> data)
+    {
+        fixed (byte* p = data)
+        {
+            iovec part = new() { iov_base = p, iov_len = data.Length };
+            msghdr message = new() { msg_iov = &part, msg_iovlen = 1 };
+
+            // A signal that arrives in the middle of a message would have the kernel begin it again, behind the part that it has sent.
+            using BlockedSignals blocked = new();
+            if ((long)LibC.sendmsg(Fd, &message, MessageNoSignal) >= 0)
+            {
+                return 0;
+            }
+
+            // 0: the runtime's own calls have overwritten it.
+            int errno = LibC.errno;
+            return errno != 0 ? errno : LibC.EIO;
         }
     }
 
@@ -266,7 +306,7 @@ public sealed class LocalSocket : IDisposable
         {
             iovec part = new() { iov_base = p, iov_len = buffer.Length };
             msghdr message = new() { msg_iov = &part, msg_iovlen = 1 };
-            long n = (long)LibC.recvmsg(Fd, &message, 0);
+            long n = (long)LibC.recvmsg(Fd, &message, MessageDontWait);
             received = (int)Math.Max(n, 0);
             return n == 0 && buffer.Length > 0 ? SocketOutcome.EndOfFile : Outcome(n);
         }

@@ -29,14 +29,13 @@ public enum HostOutcome
 }
 
 /// <summary>One connection as the host application sees it. Waits happen on the case's timeline, so the rings keep moving meanwhile.</summary>
-public sealed class HostConnection : IPumped, IDisposable
+public sealed class HostConnection : IDisposable
 {
     private const int MaxHandshakeLine = 64;
     private readonly Timeline timeline;
     private readonly LocalSocket socket;
     private readonly byte[] scratch = new byte[64 * 1024];
-    private readonly Queue<byte[]> pending = [];
-    private int pendingDone;
+    private readonly IOutbox outbox;
     private bool pumped;
 
     internal HostConnection(Timeline timeline, LocalSocket socket, HostFamily family)
@@ -44,6 +43,7 @@ public sealed class HostConnection : IPumped, IDisposable
         this.timeline = timeline;
         this.socket = socket;
         Family = family;
+        outbox = family == HostFamily.Vsock && socket.Kind == LocalSocketKind.Seqpacket ? new WaitingOutbox(socket, timeline.Patience) : new PolledOutbox(socket);
     }
 
     public HostFamily Family { get; }
@@ -142,33 +142,35 @@ public sealed class HostConnection : IPumped, IDisposable
     /// <exception cref="ExpectationException">The socket refuses.</exception>
     public void Send(ReadOnlySpan<byte> data)
     {
-        pending.Enqueue(data.ToArray());
-        if (!Flush())
+        if (outbox.Post(data) is var errno and not 0)
         {
             throw new ExpectationException(
-                "host-write-failed", $"the host application can write {data.Length} bytes", $"write failed with {ErrnoException.Describe(socket.LastError)}");
+                "host-write-failed", $"the host application can write {data.Length} bytes", $"write failed with {ErrnoException.Describe(errno)}");
         }
 
-        if (pending.Count > 0 && !pumped)
+        if (!outbox.IsEmpty && !pumped)
         {
             pumped = true;
-            timeline.Add(this);
+            timeline.Add(outbox);
         }
     }
 
     /// <summary>Waits until all that was given to <see cref="Send"/> is taken.</summary>
     public void ExpectAllTaken()
     {
-        if (!timeline.WaitUntil(() => pending.Count == 0))
+        if (!timeline.WaitUntil(() => outbox.IsEmpty))
         {
             throw new ExpectationException(
                 "host-write-stuck",
                 "the device takes all that the host application writes",
-                $"{pending.Sum(data => (long)data.Length) - pendingDone} bytes were not taken within {timeline.Patience.TotalSeconds:0.###} s");
+                $"{outbox.Untaken} bytes were not taken within {timeline.Patience.TotalSeconds:0.###} s");
         }
     }
 
-    /// <summary>Sends what the socket takes now. False when it fails (EPIPE, ECONNRESET).</summary>
+    /// <summary>
+    /// Sends what the socket takes now. False when it fails (EPIPE, ECONNRESET). For messages that the guest's window has room for, or that are larger than it: of others
+    /// an AF_VSOCK socket may send a part, and nobody learns how much.
+    /// </summary>
     public bool TrySend(ReadOnlySpan<byte> data, out int sent) => socket.Send(data, out sent) != SocketOutcome.Failed;
 
     /// <summary>Receives what is there now: at most the buffer, for seqpacket one message. False when nothing is there or the end was reached (see <see cref="End"/>).</summary>
@@ -278,57 +280,11 @@ public sealed class HostConnection : IPumped, IDisposable
         if (pumped)
         {
             pumped = false;
-            timeline.Remove(this);
+            timeline.Remove(outbox);
         }
 
+        outbox.Dispose();
         socket.Dispose();
-    }
-
-    void IPumped.Pump() => Flush();
-
-    int IPumped.PrepareToSleep(Span<PollEntry> entries)
-    {
-        if (pending.Count == 0)
-        {
-            return 0;
-        }
-
-        entries[0] = new PollEntry(socket.Fd, PollEvents.Writable);
-        return 1;
-    }
-
-    void IPumped.Woken(ReadOnlySpan<PollEntry> entries)
-    {
-        // The next pump writes.
-    }
-
-    /// <summary>Writes what the socket takes now. False when it fails; what was not written is then dropped, as nobody can write it any more.</summary>
-    private bool Flush()
-    {
-        while (pending.TryPeek(out byte[]? data))
-        {
-            SocketOutcome outcome = socket.Send(data.AsSpan(pendingDone), out int n);
-            pendingDone += n;
-            if (outcome == SocketOutcome.Failed)
-            {
-                pending.Clear();
-                pendingDone = 0;
-                return false;
-            }
-
-            if (outcome == SocketOutcome.Later)
-            {
-                return true;
-            }
-
-            if (pendingDone == data.Length)
-            {
-                pending.Dequeue();
-                pendingDone = 0;
-            }
-        }
-
-        return true;
     }
 
     private static string Describe(HostEnd end) => end switch

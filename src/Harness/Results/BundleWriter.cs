@@ -16,6 +16,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
     private readonly List<CaseResult> _cases = [];
     private readonly FileStream _lines;
     private readonly RunJournal _journal;
+    private readonly HashSet<(string, int)> _secondChances = [];
     private readonly TimeSpan _before;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private TargetInfo _target;
@@ -47,6 +48,9 @@ public sealed class BundleWriter : IRunListener, IDisposable
 
     /// <summary>Of a run that goes on: what it was about when it was interrupted.</summary>
     public IReadOnlyList<(string FullName, int Repetition)> Interrupted { get; private init; } = [];
+
+    /// <summary>Cases that were interrupted once and were, or will be, begun once more.</summary>
+    public IReadOnlySet<(string FullName, int Repetition)> SecondChances => _secondChances;
 
     /// <summary>Makes the folder and writes the document of a run that has begun.</summary>
     /// <exception cref="BundleException">The folder cannot be written, or has a bundle already.</exception>
@@ -97,7 +101,8 @@ public sealed class BundleWriter : IRunListener, IDisposable
         string file = Path.Combine(path, Bundle.CasesFile);
         IReadOnlyList<CaseResult> cases = Bundle.ReadCases(file);
         HashSet<(string, int)> finished = [.. cases.Select(c => (c.FullName, c.Repetition))];
-        (string, int)[] interrupted = [.. RunJournal.Read(path).Where(s => !finished.Contains(s)).Distinct()];
+        ILookup<(string, int), JournalEntry> begun = RunJournal.Read(path).ToLookup(e => (e.FullName, e.Repetition));
+        (string, int)[] interrupted = [.. begun.Where(e => !finished.Contains(e.Key) && !e.Last().IsSecondChance).Select(e => e.Key)];
         FileStream lines = Bundle.Guarded(file, () => Bundle.OpenAtWholeLine(file));
         TimeSpan elapsed = File.GetLastWriteTimeUtc(file) - document.Run.StartedAt.UtcDateTime;
         BundleWriter writer = new(
@@ -114,6 +119,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
             Interrupted = interrupted,
         };
         writer._cases.AddRange(cases);
+        writer._secondChances.UnionWith(begun.Where(e => e.Any(entry => entry.IsSecondChance)).Select(e => e.Key));
         writer._guests = document.Guests;
         return writer;
     }
@@ -137,6 +143,14 @@ public sealed class BundleWriter : IRunListener, IDisposable
 
     /// <exception cref="BundleException">The disk is full.</exception>
     public void CaseStarted(CaseRun run, int repetition) => _journal.Started(run.FullName, repetition);
+
+    /// <summary>What was interrupted will be begun once more, and counts as interrupted only when it was.</summary>
+    /// <exception cref="BundleException">The disk is full.</exception>
+    public void GiveSecondChance(string fullName, int repetition)
+    {
+        _journal.SecondChance(fullName, repetition);
+        _secondChances.Add((fullName, repetition));
+    }
 
     /// <exception cref="BundleException">The disk is full: the run has to stop, what was written before stays readable.</exception>
     public void CaseFinished(CaseResult result)

@@ -80,6 +80,11 @@ public static class JUnit
             Property("trace", result.Trace);
         }
 
+        if (result.Repeated is not null)
+        {
+            Property("repeated", result.Repeated);
+        }
+
         xml.WriteEndElement();
 
         Outcome outcome = Of(result.Verdict);

@@ -49,6 +49,11 @@ public static class MarkdownSummary
             Row("guest", guest.ToString());
         }
 
+        foreach (CaseResult result in report.Cases.Where(c => c.Repeated is not null))
+        {
+            Row("run twice", $"{result.FullName}, {result.Verdict} the second time: {result.Repeated}");
+        }
+
         void Row(string name, string value) => text.Append(CultureInfo.InvariantCulture, $"| {name} | {Cell(value.Trim())} |\n");
     }
 

@@ -2,9 +2,14 @@ using System.Text.Json;
 
 namespace Vsockspec.Results;
 
+/// <summary>A line of the journal.</summary>
+/// <param name="IsSecondChance">The case was not begun; it will be again, whatever became of it before.</param>
+internal sealed record JournalEntry(string FullName, int Repetition, bool IsSecondChance);
+
 /// <summary>
 /// Which cases were begun: one line of JSON for each start, <c>{"case":"VSC-0101[split]","repetition":1}</c>, with the system before the case
-/// begins. Whoever finds a bundle whose run was killed learns from it in which case.
+/// begins. Whoever finds a bundle whose run was killed learns from it in which case. With <c>"again":true</c> the line says that a case which was interrupted will be
+/// begun once more.
 /// </summary>
 internal sealed class RunJournal : IDisposable
 {
@@ -28,9 +33,9 @@ internal sealed class RunJournal : IDisposable
         return Bundle.Guarded(file, () => new RunJournal(Bundle.OpenAtWholeLine(file)));
     }
 
-    /// <summary>What was begun, in that order; nothing where there is no journal. A last line that was cut off is left out.</summary>
+    /// <summary>What was written, in that order; nothing where there is no journal. A last line that was cut off is left out.</summary>
     /// <exception cref="BundleException">The file cannot be read, or is no journal.</exception>
-    public static IReadOnlyList<(string FullName, int Repetition)> Read(string folder)
+    public static IReadOnlyList<JournalEntry> Read(string folder)
     {
         string file = Path.Combine(folder, Bundle.StartedFile);
         if (!File.Exists(file))
@@ -38,7 +43,7 @@ internal sealed class RunJournal : IDisposable
             return [];
         }
 
-        List<(string, int)> started = [];
+        List<JournalEntry> entries = [];
         ReadOnlySpan<byte> rest = Bundle.Guarded(file, () => File.ReadAllBytes(file));
         for (int line = 1; rest.IndexOf((byte)'\n') is var end and >= 0; line++)
         {
@@ -46,7 +51,9 @@ internal sealed class RunJournal : IDisposable
             {
                 Utf8JsonReader reader = new(rest[..end]);
                 using JsonDocument entry = JsonDocument.ParseValue(ref reader);
-                started.Add((entry.RootElement.GetProperty("case").GetString() ?? "", entry.RootElement.GetProperty("repetition").GetInt32()));
+                JsonElement root = entry.RootElement;
+                entries.Add(new JournalEntry(
+                    root.GetProperty("case").GetString() ?? "", root.GetProperty("repetition").GetInt32(), root.TryGetProperty("again", out JsonElement again) && again.GetBoolean()));
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
             {
@@ -56,25 +63,14 @@ internal sealed class RunJournal : IDisposable
             rest = rest[(end + 1)..];
         }
 
-        return started;
+        return entries;
     }
 
     /// <exception cref="BundleException">The disk is full.</exception>
-    public void Started(string fullName, int repetition) => Bundle.Guarded(_lines.Name, () =>
-    {
-        using MemoryStream line = new();
-        using (Utf8JsonWriter writer = new(line))
-        {
-            writer.WriteStartObject();
-            writer.WriteString("case", fullName);
-            writer.WriteNumber("repetition", repetition);
-            writer.WriteEndObject();
-        }
+    public void Started(string fullName, int repetition) => Write(fullName, repetition, isSecondChance: false);
 
-        line.WriteByte((byte)'\n');
-        _lines.Write(line.ToArray());
-        return 0;
-    });
+    /// <exception cref="BundleException">The disk is full.</exception>
+    public void SecondChance(string fullName, int repetition) => Write(fullName, repetition, isSecondChance: true);
 
     /// <summary>The run has ended in order: what was begun has a result, or was given up.</summary>
     public void Remove()
@@ -88,4 +84,25 @@ internal sealed class RunJournal : IDisposable
     }
 
     public void Dispose() => _lines.Dispose();
+
+    private void Write(string fullName, int repetition, bool isSecondChance) => Bundle.Guarded(_lines.Name, () =>
+    {
+        using MemoryStream line = new();
+        using (Utf8JsonWriter writer = new(line))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("case", fullName);
+            writer.WriteNumber("repetition", repetition);
+            if (isSecondChance)
+            {
+                writer.WriteBoolean("again", true);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        line.WriteByte((byte)'\n');
+        _lines.Write(line.ToArray());
+        return 0;
+    });
 }
