@@ -126,6 +126,7 @@ public sealed class SocketFixture
     [TestCase("stream-to-guest-loses-a-byte", "VSC-1490")]
     [TestCase("reset-of-device-keeps-flows", "VSC-1491")]
     [TestCase("config-big-endian", "VSC-1492")]
+    [TestCase("tuple-used-once", "VSC-1493")]
     public void Mutant_OnTheWayOfAnApplication_IsCaught(string id, string by)
     {
         Mutant mutant = MutantCatalogue.Find(id)!;

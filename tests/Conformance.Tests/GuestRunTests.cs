@@ -137,6 +137,27 @@ public sealed class GuestRunTests
     }
 
     [Test]
+    public void Kernel_ThatReportsBeforeItStartsAnew_IsNotForgotten()
+    {
+        const string Headline = "WARNING: CPU: 0 PID: 1 at vsockspec/test.c:1 made_up+0x0/0x10";
+        CaseResult[] results = Run(
+            WithBusyBox(),
+            Case("VSC-9001", c =>
+            {
+                c.TakeRestartableGuest();
+                SayAsKernel(c, Headline);
+                c.RestartGuest();
+                GuestSocketPair(c);
+            }),
+            Case("VSC-9002", c => GuestSocketPair(c)));
+
+        Assert.That((results[0].Verdict, results[0].FailureCode), Is.EqualTo((Verdict.Inconclusive, "guest-kernel-report")), results[0].Observed);
+        Assert.That(results[0].Observed, Does.EndWith(Headline));
+        Assert.That(results[1].Verdict, Is.EqualTo(Verdict.Pass), results[1].Observed);
+        Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(3));
+    }
+
+    [Test]
     public void Kernel_ThatSaysWhatIsNoReport_PassesAndTheGuestServesOn()
     {
         CaseResult[] results = Run(
