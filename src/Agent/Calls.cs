@@ -40,7 +40,8 @@ internal static class Calls
             AgentCall.ReadFile => SystemCalls.ReadFile(ref reader),
             AgentCall.KernelLog => SystemCalls.KernelLog(ref reader),
             AgentCall.Reset => SystemCalls.Reset(context, ref reader),
-            AgentCall.PowerOff => SystemCalls.PowerOff(context, ref reader),
+            AgentCall.PowerOff => SystemCalls.Reboot(context, ref reader, SystemCalls.PowerOffCommand),
+            AgentCall.Restart => SystemCalls.Reboot(context, ref reader, SystemCalls.RestartCommand),
             AgentCall.Execute => ProgramCalls.Execute(context, ref reader),
             _ => throw new MalformedMessageException($"no call has the number {(int)call}"),
         };

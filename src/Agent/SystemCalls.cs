@@ -7,7 +7,11 @@ namespace Vsockspec.Agent;
 /// <summary>What the guest as a whole tells and does.</summary>
 internal static class SystemCalls
 {
-    private const int PowerOffCommand = 0x4321_fedc;
+    /// <summary>LINUX_REBOOT_CMD_POWER_OFF.</summary>
+    public const int PowerOffCommand = 0x4321_fedc;
+
+    /// <summary>LINUX_REBOOT_CMD_RESTART.</summary>
+    public const int RestartCommand = 0x0123_4567;
 
     /// <summary>/dev/kmsg gives one record for each read, at most this long (CONSOLE_EXT_LOG_MAX is 8192).</summary>
     private const int MaxRecord = 9 << 10;
@@ -90,10 +94,11 @@ internal static class SystemCalls
         return new CallResult(context.Descriptors.CloseAll(), 0).ToReply();
     }
 
-    public static byte[] PowerOff(CallContext context, ref MessageReader reader)
+    /// <param name="command">As reboot(2) takes it.</param>
+    public static byte[] Reboot(CallContext context, ref MessageReader reader, int command)
     {
         reader.End();
-        return context.IsGuest ? CallResult.Of(Libc.Reboot(PowerOffCommand)).ToReply() : CallResult.Failed(NotPermitted).ToReply();
+        return context.IsGuest ? CallResult.Of(Libc.Reboot(command)).ToReply() : CallResult.Failed(NotPermitted).ToReply();
     }
 
     /// <summary><c>6,339,5140900,-;text</c>: the second field.</summary>

@@ -31,6 +31,7 @@ internal sealed class AdoptedSession(Workbench bench, AdoptedSelection adopted)
         RunSession session = new(bench, runner.Run, manifest.IsBuiltIn(bench.Suites) ? targetName : manifest.File, manifest, guests: null, selection.Profile.Name, selection.Shard)
         {
             Adopted = new AdoptedSuiteInfo(adopted.Name.Text, tests.Package, tests.PackageVersion, tests.PackageSha256, tests.SourceSha256, kernel.Release),
+            AdoptedRuns = suite.Runs,
         };
         return session.Execute(runs, settings);
 

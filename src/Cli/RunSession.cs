@@ -41,12 +41,15 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     /// <summary>The suite of others that the cases belong to; null: our own.</summary>
     public AdoptedSuiteInfo? Adopted { get; init; }
 
+    /// <summary>All cases of that suite; null: our own.</summary>
+    public IReadOnlyList<CaseRun>? AdoptedRuns { get; init; }
+
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
         ITarget target = manifest.Role == TargetRole.Driver && guests is not null ? new DriverTarget(manifest, guests) : manifest.ToTarget();
         Expectations expectations = manifest.Expectations is { } file
-            ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime))
+            ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime), AdoptedRuns)
             : Expectations.None;
         RegressionRegister regressions = bench.Regressions;
         using BundleWriter bundle = OpenBundle(target, runs, settings);

@@ -8,47 +8,30 @@ using Vsockspec.Targets;
 namespace Vsockspec.Conformance;
 
 /// <summary>
-/// The cases that need a guest, against the reference device under user-mode Linux: one guest for all. Where a tool is missing: an error in CI, a skip
-/// with the reason elsewhere.
+/// The cases that need a guest, against the reference device under user-mode Linux: one guest for all. Those that its kernel is too old for are in
+/// <see cref="NewKernelFixture"/>. Where a tool is missing: an error in CI, a skip with the reason elsewhere.
 /// </summary>
 [TestFixture]
 [NonParallelizable]
 public sealed class SocketFixture
 {
-    private const ulong Seed = 1;
-    private static readonly TimeSpan MutantPatience = TimeSpan.FromSeconds(2);
-    private static readonly RequirementRegister Register = RequirementRegister.Load();
-    private static readonly CaseRun[] All = [.. Catalogue.Of(typeof(SocketFixture).Assembly).Runs.Where(run => run.Case.NeedsGuest)];
+    private static readonly CaseRun[] All = GuestBench.Runs(_ => true);
     private static readonly UmlGuests Guests = new(TestContext.Progress.WriteLine);
-    private Dictionary<string, CaseResult> results = [];
-    private IReadOnlyList<string> driverFindings = [];
+    private GuestJudgement judged = new();
 
-    public static IEnumerable<TestCaseData> Runs() => All.Select(run => new TestCaseData(run).SetName($"{run.FullName} {run.Case.Name}").SetCategory(run.Case.Area));
+    public static IEnumerable<TestCaseData> Runs() => GuestBench.Tests(All);
 
     [OneTimeSetUp]
     public void RunAll()
     {
-        string[] missing = [.. ((string[])["linux", "clang", "ld.lld"]).Where(tool => ToolBox.OfThisMachine.Find(tool) is null)];
-        if (missing.Length > 0)
-        {
-            string problem = $"{string.Join(", ", missing)}: not on this machine; run ci/setup.sh";
-            if (Environment.GetEnvironmentVariable("CI") == "true")
-            {
-                Assert.Fail(problem);
-            }
-
-            Assert.Ignore(problem);
-        }
-
-        Results judged = Judge(BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5));
-        results = judged.All;
-        driverFindings = judged.DriverFindings;
+        GuestBench.Require(GuestBench.Missing("linux", "clang", "ld.lld"));
+        judged = GuestBench.Judge(Guests, BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5));
     }
 
     [TestCaseSource(nameof(Runs))]
     public void Case(CaseRun run)
     {
-        CaseResult result = results[run.FullName];
+        CaseResult result = judged[run];
         if (result.Verdict == Verdict.NotApplicable)
         {
             Assert.Ignore(result.Observed ?? "not applicable");
@@ -59,7 +42,7 @@ public sealed class SocketFixture
 
     /// <summary>The auditor reads the rings of every guest; Linux' driver is not what is judged here, and a finding about it would be worth a look.</summary>
     [Test]
-    public void Driver_OfLinux_IsAccusedOfNothing() => Assert.That(driverFindings, Is.Empty);
+    public void Driver_OfLinux_IsAccusedOfNothing() => Assert.That(judged.DriverFindings, Is.Empty);
 
     /// <summary>Mutants of the reference device that applications notice.</summary>
     [TestCase("response-missing", "VSC-1401")]
@@ -143,39 +126,12 @@ public sealed class SocketFixture
     [TestCase("stream-to-guest-loses-a-byte", "VSC-1490")]
     [TestCase("reset-of-device-keeps-flows", "VSC-1491")]
     [TestCase("config-big-endian", "VSC-1492")]
+    [TestCase("tuple-used-once", "VSC-1493")]
     public void Mutant_OnTheWayOfAnApplication_IsCaught(string id, string by)
     {
         Mutant mutant = MutantCatalogue.Find(id)!;
-        CaseResult result = Judge(Suspect.Of(mutant).Target(), [.. All.Where(run => run.Case.Id == by)], MutantPatience).All.Values.Single();
+        CaseRun run = All.Single(run => run.Case.Id == by);
+        CaseResult result = GuestBench.Judge(Guests, Suspect.Of(mutant).Target(), [run], GuestBench.MutantPatience)[run];
         Assert.That(result.Verdict, Is.EqualTo(Verdict.Fail), $"{mutant.Summary} {result.Observed}");
-    }
-
-    private static Results Judge(ITarget target, IReadOnlyList<CaseRun> runs, TimeSpan patience)
-    {
-        Results listener = new();
-        new SuiteRunner(Register).Run(
-            new RunRequest { Target = target, Runs = runs, Seed = Seed, Patience = patience, Guests = Guests },
-            listener,
-            TestContext.CurrentContext.CancellationToken);
-        return listener;
-    }
-
-    private sealed class Results : IRunListener
-    {
-        public Dictionary<string, CaseResult> All { get; } = [];
-
-        public List<string> DriverFindings { get; } = [];
-
-        public void GuestBooted(GuestRecord guest) => DriverFindings.AddRange(guest.DriverFindings);
-
-        public void TargetProbed(TargetFacts facts)
-        {
-        }
-
-        public void CaseStarted(CaseRun run, int repetition)
-        {
-        }
-
-        public void CaseFinished(CaseResult result) => All[result.FullName] = result;
     }
 }

@@ -38,7 +38,10 @@ internal sealed class Terminal : IDisposable
         return PathOf(name);
     }
 
-    public int Run(params string[] arguments)
+    public int Run(params string[] arguments) => Run(bench => Application.Run(arguments, bench));
+
+    /// <summary>Does something of the program's own with what its commands work with.</summary>
+    public int Run(Func<Workbench, int> work)
     {
         using StringWriter output = new();
         using StringWriter error = new();
@@ -50,7 +53,7 @@ internal sealed class Terminal : IDisposable
             Kernels = () => Kernels ?? new KernelStore(PathOf("kernels"), new ToolBox([])),
             Catalogue = Catalogue.Of(typeof(AlphaCases).Assembly),
         };
-        int exitCode = Application.Run(arguments, bench);
+        int exitCode = work(bench);
         Out = output.ToString();
         Error = error.ToString();
         return exitCode;
@@ -84,7 +87,7 @@ internal sealed class Terminal : IDisposable
                     Title = run.Case.Title,
                     Area = run.Case.Area,
                     Requirements = run.Case.Requirements,
-                    Level = RequirementLevel.Must,
+                    Level = run.Case.Requirements.Count == 0 ? RequirementLevel.Adopted : RequirementLevel.Must,
                     Variant = run.VariantName,
                     Repetition = repetition,
                     Verdict = verdict,

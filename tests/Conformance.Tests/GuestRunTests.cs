@@ -13,6 +13,10 @@ namespace Vsockspec.Conformance.Tests;
 public sealed class GuestRunTests
 {
     private const string Requirement = "VS-X-28";
+
+    /// <summary>Where an image has it.</summary>
+    private const string BusyBox = "/bin/busybox";
+
     private static readonly RequirementRegister Register = RequirementRegister.Load();
     private readonly UmlGuests _guests = new(TestContext.Progress.WriteLine);
     private readonly List<GuestRecord> _records = [];
@@ -21,17 +25,7 @@ public sealed class GuestRunTests
     public void RequireTools()
     {
         string[] missing = [.. ((string[])["linux", "clang", "ld.lld"]).Where(tool => ToolBox.OfThisMachine.Find(tool) is null)];
-        if (missing.Length > 0)
-        {
-            string problem = $"{string.Join(", ", missing)}: not on this machine; run ci/setup.sh";
-            if (Environment.GetEnvironmentVariable("CI") == "true")
-            {
-                Assert.Fail(problem);
-            }
-
-            Assert.Ignore(problem);
-        }
-
+        Require(missing.Length > 0 ? $"{string.Join(", ", missing)}: not on this machine; run ci/setup.sh" : null);
         _records.Clear();
     }
 
@@ -121,6 +115,90 @@ public sealed class GuestRunTests
         Assert.That(result.Observed, Does.Contain("not accepted by the guest"));
     }
 
+    [TestCase("WARNING: CPU: 0 PID: 1 at vsockspec/test.c:1 made_up+0x0/0x10")]
+    [TestCase("BUG: KASAN: slab-use-after-free in made_up+0x0/0x10")]
+    public void Kernel_ThatReportsInACase_IsInconclusive_AndTheNextCaseHasAnotherGuest(string headline)
+    {
+        CaseResult[] results = Run(
+            WithBusyBox(),
+            Case("VSC-9001", c =>
+            {
+                GuestSocketPair(c);
+                SayAsKernel(c, "------------[ cut here ]------------", headline, "Modules linked in: vsock", "---[ end trace 0000000000000000 ]---");
+            }),
+            Case("VSC-9002", c => GuestSocketPair(c)));
+
+        Assert.That((results[0].Verdict, results[0].FailureCode), Is.EqualTo((Verdict.Inconclusive, "guest-kernel-report")), results[0].Observed);
+        Assert.That(results[0].Observed, Is.EqualTo($"the guest's kernel reported: {headline}"));
+        Assert.That(results[0].Log, Does.Contain($"{headline}\nModules linked in: vsock"));
+        Assert.That((results[1].Verdict, results[1].Log), Is.EqualTo((Verdict.Pass, (string?)null)), results[1].Observed);
+        Assert.That(_records.SelectMany(r => r.GivenUp), Is.EqualTo(["after VSC-9001: its kernel complained"]));
+        Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Kernel_ThatReportsBeforeItStartsAnew_IsNotForgotten()
+    {
+        const string Headline = "WARNING: CPU: 0 PID: 1 at vsockspec/test.c:1 made_up+0x0/0x10";
+        CaseResult[] results = Run(
+            WithBusyBox(),
+            Case("VSC-9001", c =>
+            {
+                c.TakeRestartableGuest();
+                SayAsKernel(c, Headline);
+                c.RestartGuest();
+                GuestSocketPair(c);
+            }),
+            Case("VSC-9002", c => GuestSocketPair(c)));
+
+        Assert.That((results[0].Verdict, results[0].FailureCode), Is.EqualTo((Verdict.Inconclusive, "guest-kernel-report")), results[0].Observed);
+        Assert.That(results[0].Observed, Does.EndWith(Headline));
+        Assert.That(results[1].Verdict, Is.EqualTo(Verdict.Pass), results[1].Observed);
+        Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(3));
+    }
+
+    [Test]
+    public void Kernel_ThatSaysWhatIsNoReport_PassesAndTheGuestServesOn()
+    {
+        CaseResult[] results = Run(
+            WithBusyBox(),
+            Case("VSC-9001", c => SayAsKernel(c, "vsock: a word of warning, and no report")),
+            Case("VSC-9002", c => GuestSocketPair(c)));
+
+        Assert.That(results.Select(r => r.Verdict), Is.All.EqualTo(Verdict.Pass));
+        Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(1));
+    }
+
+    /// <summary>What is written to /dev/kmsg is in the kernel's log as if it came from the kernel.</summary>
+    private static void SayAsKernel(CaseContext c, params string[] lines)
+    {
+        string script = string.Concat(lines.Select(line => $"echo '{line}' > /dev/kmsg\n"));
+        GuestProgramEnd end = c.Await(c.Agent.Execute(BusyBox, ["sh", "-c", $"set -e\n{script}"]));
+        Assert.That(end.Succeeded, $"{end.Status}: {end.Output}");
+    }
+
+    private static GuestsWithBusyBox WithBusyBox()
+    {
+        string? busyBox = ToolBox.OfThisMachine.Find("busybox");
+        Require(busyBox is null ? "busybox: not on this machine; run ci/setup.sh" : null);
+        return new GuestsWithBusyBox(busyBox!);
+    }
+
+    private static void Require(string? problem)
+    {
+        if (problem is null)
+        {
+            return;
+        }
+
+        if (Environment.GetEnvironmentVariable("CI") == "true")
+        {
+            Assert.Fail(problem);
+        }
+
+        Assert.Ignore(problem);
+    }
+
     private CaseResult[] Run(params CaseRun[] runs) => Run(_guests, runs);
 
     private CaseResult[] Run(IGuestSource guests, params CaseRun[] runs)
@@ -143,6 +221,17 @@ public sealed class GuestRunTests
         int fd = c.Await(c.Agent.Socket(SocketType.Stream)).OrThrow("socket");
         c.Await(c.Agent.Connect(fd, new VsockAddress((uint)Cid.Host, listener.Port))).OrThrow("connect");
         _ = listener.Accept();
+    }
+
+    private sealed class GuestsWithBusyBox(string busyBox) : IGuestSource
+    {
+        public Guest Boot(GuestVsock device, CancellationToken cancellation)
+        {
+            GuestKernel kernel = UmlKernel.Get(ToolBox.OfThisMachine, cancellation);
+            string agent = AgentProgram.Find(GuestCache.Agents(), TestContext.Progress.WriteLine, cancellation);
+            UmlOptions options = new() { DeviceSocket = ((GuestVsock.VhostUser)device).Socket };
+            return UmlLauncher.Start(kernel, GuestImage.Build(kernel, agent, busyBox, cancellation), options, cancellation);
+        }
     }
 
     private sealed class Refusing : IGuestSource

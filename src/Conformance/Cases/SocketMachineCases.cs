@@ -3,7 +3,7 @@ using Vsockspec.Peers;
 
 namespace Vsockspec.Conformance.Cases;
 
-/// <summary>Guests as machines: one that loses its power under open connections, and two at once.</summary>
+/// <summary>Guests as machines: one that loses its power under open connections, one that starts anew, and two at once.</summary>
 [Area("sockets", NeedsGuest = true)]
 public static class SocketMachineCases
 {
@@ -37,6 +37,52 @@ public static class SocketMachineCases
             guest.Connect(listener.Port).OrThrow("connect from the port of before");
             GuestExchange.Echo(c, guest, listener.Accept());
         }
+    }
+
+    [Case(
+        "VSC-1493",
+        "VS-X-28",
+        "RS-03",
+        Title = "When a guest starts anew by itself, the host's connections to it end when they are used, and both sides connect again",
+        Slow = true)]
+    public static void Guest_StartsAnew_ConnectionsEnd_AndBothSidesConnectAgain(CaseContext c)
+    {
+        c.TakeRestartableGuest();
+        using HostListener listener = c.Listen();
+        List<(HostConnection Host, uint GuestPort)> old = [];
+        for (int i = 0; i < Connections; i++)
+        {
+            GuestSocket guest = GuestSocket.Create(c);
+            guest.Connect(listener.Port).OrThrow("connect");
+            HostConnection host = listener.Accept();
+            GuestExchange.Echo(c, guest, host);
+            old.Add((host, guest.Name().Port));
+        }
+
+        c.RestartGuest();
+
+        // A device need not know that it has another kernel before it; that kernel knows none of the connections, and says so when one of them is used.
+        foreach ((HostConnection host, uint _) in old)
+        {
+            _ = host.TrySend(c.RandomBytes(100), out _);
+        }
+
+        foreach ((HostConnection host, uint _) in old)
+        {
+            host.ExpectClosed("connection-survives-guest", "the end of the host application's connection with the kernel that it led to");
+            host.Dispose();
+        }
+
+        foreach ((HostConnection _, uint port) in old)
+        {
+            GuestSocket guest = GuestSocket.Create(c);
+            guest.Bind(port).OrThrow("bind to the port of before");
+            guest.Connect(listener.Port).OrThrow("connect from the port of before");
+            GuestExchange.Echo(c, guest, listener.Accept());
+        }
+
+        (GuestSocket accepted, HostConnection began) = GuestSocket.OpenFromHost(c);
+        GuestExchange.Echo(c, accepted, began);
     }
 
     [Case("VSC-1492", "VS-X-17", "VS-X-04", Title = "Two guests at once that use the same ports each have their own CID and get their own bytes", Slow = true)]

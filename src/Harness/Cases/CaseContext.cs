@@ -67,6 +67,12 @@ public sealed class CaseContext : ICaseStage, IGuestScript
     /// <summary>Takes the guest's power away and boots another on the same device; its sockets and the agent's descriptors are gone.</summary>
     public void RebootGuest() => Guests.Reboot();
 
+    /// <summary>The case's guest is from now on one whose kernel may start its machine anew, which may take a boot; ends the case where guests cannot.</summary>
+    public void TakeRestartableGuest() => Guests.TakeRestartable();
+
+    /// <summary>Lets the guest's kernel start its machine anew, on the same device; its sockets and the agent's descriptors are gone.</summary>
+    public void RestartGuest() => Guests.Restart();
+
     /// <summary>Boots a second guest on a device of its own, with another CID; ended with the case.</summary>
     public GuestSide BootSecondGuest()
     {

@@ -12,6 +12,11 @@ internal sealed class GuestAccess(GuestKeeper keeper, IDeviceTarget target, ITar
 
     public void Reboot() => Current = keeper.Reboot(instance, cancellation);
 
+    public void TakeRestartable() => Current = keeper.Restartable(instance, cancellation)
+        ?? throw new CaseSkippedException(Verdict.NotApplicable, "whether guests in the manifest's VMM can start anew by themselves is not known");
+
+    public void Restart() => keeper.Restart();
+
     public GuestSide Another(Timeline timeline) => target.CanRestart
         ? keeper.Another(target, otherCid, timeline, cancellation)
         : throw new CaseSkippedException(Verdict.NotApplicable, "a second guest needs a second device, and an attached target is not started here");

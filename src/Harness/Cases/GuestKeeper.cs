@@ -26,6 +26,13 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     /// <summary>Pieces of kernel log that are read after one case; a kernel that says more floods.</summary>
     private const int MaxPieces = 32;
 
+    /// <summary>A guest whose KVM is itself in a translated machine takes half a minute.</summary>
+    private static readonly TimeSpan RestartLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>Of a guest that has started anew.</summary>
+    private readonly List<KernelReport> reportsBefore = [];
+
+    private bool isForOneCase;
     private Guest? guest;
     private GuestWire? wire;
     private GuestState? fresh;
@@ -60,24 +67,63 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         return Boot(target, cancellation);
     }
 
+    /// <summary>The guest if its kernel may start its machine anew, else another one on the same device that may; null where guests cannot.</summary>
+    /// <exception cref="GuestException">It did not boot.</exception>
+    public Guest? Restartable(ITargetInstance target, CancellationToken cancellation)
+    {
+        if (guest is { CanRestart: true })
+        {
+            return guest;
+        }
+
+        if (!source.CanRestart)
+        {
+            return null;
+        }
+
+        ReleaseGuest();
+        isForOneCase = true;
+        return Boot(target, source.BootRestartable, cancellation);
+    }
+
+    /// <summary>Lets the guest's kernel start its machine anew. What it has reported until then is not forgotten.</summary>
+    /// <exception cref="GuestException">It did not come up again.</exception>
+    public void Restart()
+    {
+        reportsBefore.AddRange(Reports());
+        long begin = Stopwatch.GetTimestamp();
+        _ = guest!.Agent.Restart(RestartLimit).GetAwaiter().GetResult();
+        record = record! with { ReadyMs = Math.Round(Stopwatch.GetElapsedTime(begin).TotalMilliseconds) };
+        Tell(record);
+        Learn();
+    }
+
     /// <summary>A second guest, on a device of its own.</summary>
     /// <exception cref="GuestException">It did not boot.</exception>
     /// <exception cref="TargetException">The device did not start.</exception>
     public GuestSide Another(IDeviceTarget target, ulong guestCid, Timeline timeline, CancellationToken cancellation) =>
         GuestSide.Boot(target, guestCid, source, timeline, cancellation);
 
-    private Guest Boot(ITargetInstance target, CancellationToken cancellation)
+    private Guest Boot(ITargetInstance target, CancellationToken cancellation) => Boot(target, source.Boot, cancellation);
+
+    private Guest Boot(ITargetInstance target, Func<GuestVsock, CancellationToken, Guest> boot, CancellationToken cancellation)
     {
-        guest = source.Boot(wire?.Device ?? DeviceOf(target), cancellation);
-        accepted = guest.Agent.AcceptedFeatures().GetAwaiter().GetResult();
-        fresh = GuestState.Of(guest.Agent).GetAwaiter().GetResult();
-        mark = guest.Agent.MarkKernelLog().GetAwaiter().GetResult();
+        guest = boot(wire?.Device ?? DeviceOf(target), cancellation);
+        Learn();
         record = GuestRecord.Of(guest, accepted);
         Tell(record);
 
         // To watch, the kernel patches its code, which a translated kernel sometimes does not survive (docs/lab.md).
         kvm = KvmProof.IsTranslated ? null : KvmWitness.Of(guest);
         return guest;
+    }
+
+    /// <summary>What the guest is like before a case.</summary>
+    private void Learn()
+    {
+        accepted = guest!.Agent.AcceptedFeatures().GetAwaiter().GetResult();
+        fresh = GuestState.Of(guest.Agent).GetAwaiter().GetResult();
+        mark = guest.Agent.MarkKernelLog().GetAwaiter().GetResult();
     }
 
     /// <summary>Looks at the guest and its rings after a case. What the auditor found, and what the guest's kernel complained of, is told with the result.</summary>
@@ -105,7 +151,9 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
 
         try
         {
-            if (Reports() is [var first, ..] reports)
+            KernelReport[] reports = [.. reportsBefore, .. Reports()];
+            reportsBefore.Clear();
+            if (reports is [var first, ..])
             {
                 GiveUp(result, "its kernel complained");
                 return Complained(result, first, reports);
@@ -115,6 +163,10 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
             if (Verdicts.ExitCode([result.Verdict]) == 0 && LeftBehind() is { } left)
             {
                 GiveUp(result, $"{left} were left");
+            }
+            else if (isForOneCase)
+            {
+                GiveUp(result, "it may start anew, and other cases want one that ends with a panic");
             }
         }
         catch (GuestException e)
@@ -144,6 +196,8 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
 
         guest?.Dispose();
         guest = null;
+        isForOneCase = false;
+        reportsBefore.Clear();
     }
 
     /// <summary>Null when all calls have ended and all sockets are closed; otherwise what is wrong with the guest.</summary>

@@ -59,6 +59,17 @@ public sealed partial class AgentClient
         }
     }
 
+    /// <summary>
+    /// Lets the guest's kernel start its machine anew and returns when the agent of the new kernel has said hello. Calls that were under way are lost, and all
+    /// descriptors with the old kernel. Only for guests that may: <see cref="Guest.CanRestart"/>.
+    /// </summary>
+    /// <param name="limit">From the call to the hello.</param>
+    /// <exception cref="GuestCallException">The guest's kernel refuses.</exception>
+    /// <exception cref="GuestTimeoutException">It did not come up in time.</exception>
+    /// <exception cref="GuestLostException">The machine ended.</exception>
+    public async Task<AgentHello> Restart(TimeSpan limit) =>
+        await connection.Restart(Begin(AgentCall.Restart), limit).ConfigureAwait(false);
+
     /// <summary><c>level,number,time,flags[,more];message</c>; lines that begin with a space belong to the record before and tell its device.</summary>
     private static IEnumerable<string> Messages(string text) =>
         text.Split('\n', StringSplitOptions.RemoveEmptyEntries)

@@ -31,6 +31,7 @@ public sealed class AgentConnection : IDisposable
     private readonly Lock _writing = new();
     private readonly Dictionary<uint, TaskCompletionSource<byte[]>> _pending = [];
     private readonly TaskCompletionSource<AgentHello> _hello = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<AgentHello>? _restarting;
     private GuestException? _lost;
     private uint _lastId;
     private long _heard;
@@ -84,6 +85,49 @@ public sealed class AgentConnection : IDisposable
             {
                 _pending.Remove(id);
             }
+        }
+    }
+
+    /// <summary>Makes the one call that is not answered but by the hello of another agent, which has the line after this one.</summary>
+    /// <exception cref="GuestCallException">It was answered: the guest refuses.</exception>
+    /// <exception cref="GuestTimeoutException">The limit passed.</exception>
+    /// <exception cref="GuestLostException">The agent is gone for good.</exception>
+    public async Task<AgentHello> Restart(MessageWriter request, TimeSpan limit)
+    {
+        TaskCompletionSource<byte[]> refusal = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource<AgentHello> restarting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        uint id = Announce(refusal);
+        lock (_gate)
+        {
+            _restarting = restarting;
+        }
+
+        Send(FrameKind.Request, id, request.Written);
+        try
+        {
+            if (await Task.WhenAny(refusal.Task, restarting.Task).WaitAsync(limit).ConfigureAwait(false) == refusal.Task && refusal.Task.IsCompletedSuccessfully)
+            {
+                throw new GuestCallException("reboot", GuestResult.Of(await refusal.Task.ConfigureAwait(false)).Errno);
+            }
+
+            return await restarting.Task.WaitAsync(limit).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            throw new GuestTimeoutException(
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the guest did not start anew within {limit.TotalSeconds:0.###} s{_console()}"));
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _pending.Remove(id);
+                _restarting = null;
+            }
+
+            // Whoever waited has been told by the other one.
+            _ = refusal.Task.ContinueWith(task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = restarting.Task.ContinueWith(task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         }
     }
 
@@ -223,7 +267,7 @@ public sealed class AgentConnection : IDisposable
         {
             try
             {
-                _hello.TrySetResult(AgentHello.Read(frame.Payload));
+                Greet(AgentHello.Read(frame.Payload));
             }
             catch (MalformedMessageException e)
             {
@@ -232,12 +276,40 @@ public sealed class AgentConnection : IDisposable
         }
     }
 
+    /// <summary>A further hello is that of an agent after a restart if one was asked for; otherwise the agent only says again who it is.</summary>
+    private void Greet(AgentHello hello)
+    {
+        if (_hello.TrySetResult(hello))
+        {
+            return;
+        }
+
+        TaskCompletionSource<AgentHello>? restarting;
+        TaskCompletionSource<byte[]>[] waiting = [];
+        lock (_gate)
+        {
+            restarting = _restarting;
+            _restarting = null;
+            if (restarting is not null)
+            {
+                waiting = [.. _pending.Values];
+                _pending.Clear();
+            }
+        }
+
+        restarting?.TrySetResult(hello);
+        foreach (TaskCompletionSource<byte[]> answer in waiting)
+        {
+            answer.TrySetException(new GuestLostException("the guest has started anew, and the call went with the kernel that made it"));
+        }
+    }
+
     private void LookAfterSilence(long skipped)
     {
         TimeSpan silence;
         lock (_gate)
         {
-            if (_pending.Count == 0)
+            if (_pending.Count == 0 || _restarting is not null)
             {
                 return;
             }
@@ -274,6 +346,7 @@ public sealed class AgentConnection : IDisposable
         {
             _lost ??= lost;
             waiting = [.. _pending.Values];
+            _restarting?.TrySetException(lost);
         }
 
         _hello.TrySetException(lost);

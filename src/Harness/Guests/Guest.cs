@@ -46,6 +46,9 @@ public sealed class Guest : IDisposable
     /// <summary><c>sha256:</c> and 64 hexadecimal digits over the initramfs; empty for a machine that brings its own system.</summary>
     public required string ImageDigest { get; init; }
 
+    /// <summary>Its kernel may start the machine anew: <see cref="AgentClient.Restart"/>.</summary>
+    public bool CanRestart { get; init; }
+
     /// <summary>The end of what the guest's kernel printed, and its machine; oldest first, fit to be printed.</summary>
     public IReadOnlyList<string> Console => OwnConsole is null ? _machine.LastLines : [.. _machine.LastLines, .. OwnConsole.Lines];
 

@@ -8,4 +8,11 @@ public interface IGuestSource
     /// <exception cref="KernelException">There is no such kernel; the message has the remedy.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the guest is left.</exception>
     Guest Boot(GuestVsock device, CancellationToken cancellation);
+
+    /// <summary>Guests of this kind may start anew by themselves: <see cref="BootRestartable"/>.</summary>
+    bool CanRestart => false;
+
+    /// <summary>As <see cref="Boot"/>; the guest's kernel may start its machine anew.</summary>
+    /// <exception cref="NotSupportedException"><see cref="CanRestart"/> is false.</exception>
+    Guest BootRestartable(GuestVsock device, CancellationToken cancellation) => throw new NotSupportedException("guests of this kind do not start anew");
 }

@@ -7,10 +7,14 @@ namespace Vsockspec.Guests;
 internal static class QemuCommand
 {
     /// <summary>
-    /// mitigations=off, tsc, no_timer_check, edd=off: time that a translated processor would lose. panic, oops: a kernel that broke is not asked any
-    /// further; with -no-reboot the machine ends.
+    /// mitigations=off, tsc, no_timer_check, edd=off: time that a translated processor would lose. oops: a kernel that broke is not asked any further.
     /// </summary>
-    private const string KernelLine = "console=ttyS0 panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check edd=off";
+    private const string KernelLine = "console=ttyS0 oops=panic mitigations=off tsc=reliable no_timer_check edd=off";
+
+    /// <summary>After a panic the kernel starts anew at once; with -no-reboot the machine ends.</summary>
+    private const string EndAtOnce = " panic=-1";
+
+    private const string StandStill = " panic=0";
 
     /// <summary>What goes to the console: warnings and worse, since each character costs an exit of the processor; one of them tells of a broken timer.</summary>
     private const string Warnings = " loglevel=5";
@@ -39,7 +43,7 @@ internal static class QemuCommand
         string memory = Number(options.MemoryMiB);
         List<string> line =
         [
-            qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            qemu, "-nodefaults", "-no-user-config", .. options.MayRestart ? (string[])[] : ["-no-reboot"], "-display", "none",
             .. options.Machine == QemuMachine.Q35
                 ? (string[])["-machine", "q35,memory-backend=memory"]
                 : ["-machine", "microvm,acpi=on,memory-backend=memory", "-global", "virtio-mmio.force-legacy=false"],
@@ -49,7 +53,7 @@ internal static class QemuCommand
             "-object", $"memory-backend-memfd,id=memory,size={memory}M,share=on",
             "-kernel", kernel.Image,
             "-initrd", lines.Initramfs,
-            "-append", KernelOptions(accelerator, lines.ShellFd is not null),
+            "-append", KernelOptions(accelerator, options.MayRestart, lines.ShellFd is not null),
             "-chardev", $"socket,id=console,path={Escape(lines.ConsoleSocket)}",
             "-serial", "chardev:console",
             .. Terminal("agent", lines.AgentFd, bus),
@@ -80,8 +84,8 @@ internal static class QemuCommand
         + $",hostfwd=tcp:127.0.0.1:{network.IntoGuest}-{QemuNetwork.GuestAddress}:{network.GuestPort}"
         + $",guestfwd=tcp:{QemuNetwork.HostAddress}:{network.ToHost}-cmd:{Escape(network.BusyBox)} nc 127.0.0.1 {network.ToHost}");
 
-    private static string KernelOptions(GuestAccelerator accelerator, bool hasShell) =>
-        $"{KernelLine}{(accelerator == GuestAccelerator.Kvm ? Errors : Warnings)} {AgentProtocol.ChannelOption}={AgentTerminal}"
+    private static string KernelOptions(GuestAccelerator accelerator, bool mayRestart, bool hasShell) =>
+        $"{KernelLine}{(mayRestart ? StandStill : EndAtOnce)}{(accelerator == GuestAccelerator.Kvm ? Errors : Warnings)} {AgentProtocol.ChannelOption}={AgentTerminal}"
         + (hasShell ? $" {AgentProtocol.ShellOption}={ShellTerminal}" : "");
 
     private static IEnumerable<string> Terminal(string name, int fd, string bus) =>

@@ -9,10 +9,16 @@ public sealed class QemuGuests(Func<KernelStore> kernels, string kernelName, Qem
     private readonly Lock _gate = new();
     private (QemuLauncher Launcher, GuestKernel Kernel, GuestImage Image)? _made;
 
-    public Guest Boot(GuestVsock device, CancellationToken cancellation)
+    public bool CanRestart => true;
+
+    public Guest Boot(GuestVsock device, CancellationToken cancellation) => Start(options with { Device = device }, cancellation);
+
+    public Guest BootRestartable(GuestVsock device, CancellationToken cancellation) => Start(options with { Device = device, MayRestart = true }, cancellation);
+
+    private Guest Start(QemuOptions wanted, CancellationToken cancellation)
     {
         (QemuLauncher launcher, GuestKernel kernel, GuestImage image) = Make(cancellation);
-        return launcher.Start(kernel, image, options with { Device = device }, cancellation);
+        return launcher.Start(kernel, image, wanted, cancellation);
     }
 
     private (QemuLauncher Launcher, GuestKernel Kernel, GuestImage Image) Make(CancellationToken cancellation)

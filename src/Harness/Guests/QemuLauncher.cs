@@ -202,6 +202,7 @@ public sealed class QemuLauncher(string qemu, KvmProof proof)
                 Kernel = kernel,
                 ImageDigest = image.Digest,
                 OwnConsole = console,
+                CanRestart = options.MayRestart,
             };
         }
         catch

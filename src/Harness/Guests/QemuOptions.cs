@@ -78,6 +78,12 @@ public sealed record QemuOptions
     /// <summary>How long a <see cref="QemuMachine.MicroVm"/> may print nothing before its boot is given up.</summary>
     public TimeSpan SilenceLimit { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// The guest's kernel may start the machine anew. QEMU does not tell that from what a panic would do, so a panic leaves such a machine standing, and is
+    /// noticed only when the agent counts as lost.
+    /// </summary>
+    public bool MayRestart { get; init; }
+
     /// <summary>A shell for people runs on a terminal of its own; the image must have a busybox.</summary>
     public bool HasShell { get; init; }
 }

@@ -15,6 +15,11 @@ public sealed class UmlGuests(Action<string> progress) : IGuestSource
         return UmlLauncher.Start(kernel, image, new UmlOptions { DeviceSocket = socket }, cancellation);
     }
 
+    public bool CanRestart => true;
+
+    /// <summary>They all may: a panic ends the process in any case.</summary>
+    public Guest BootRestartable(GuestVsock device, CancellationToken cancellation) => Boot(device, cancellation);
+
     private (GuestKernel Kernel, GuestImage Image) Make(CancellationToken cancellation)
     {
         lock (_gate)

@@ -52,6 +52,9 @@ public static class UmlLauncher
                 Machine = new GuestMachine("user-mode Linux", "native", null),
                 Kernel = kernel,
                 ImageDigest = image.Digest,
+
+                // The process executes itself anew, with the same lines to us and another connection to the device.
+                CanRestart = true,
             };
         }
         catch

@@ -14,7 +14,7 @@ public static class BundleMerge
         HashSet<(string, int)> seen = [];
         for (int i = 0; i < parts.Length; i++)
         {
-            if (parts[i].Suite != first.Suite || parts[i].Run.Seed != first.Run.Seed || parts[i].Target.Name != first.Target.Name || parts[i].Target.Digest != first.Target.Digest)
+            if (parts[i].Suite != first.Suite || parts[i].Run.Seed != first.Run.Seed || Identity(parts[i].Target) != Identity(first.Target))
             {
                 throw new BundleException($"{folders[i]}: is not of the same run as {folders[0]}: suite, seed or target differ");
             }
@@ -54,6 +54,9 @@ public static class BundleMerge
         Bundle.Write(destination, merged);
         return merged;
     }
+
+    /// <summary>A kernel has no digest; its release is the version.</summary>
+    private static (string Name, string? Version, string? Digest) Identity(TargetInfo target) => (target.Name, target.Version, target.Digest);
 
     private static void CopyTrace(string from, string to, CaseResult result)
     {

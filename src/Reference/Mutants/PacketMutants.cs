@@ -18,6 +18,10 @@ internal static class PacketMutants
         new("payload-whole-chain", "VS-X-12", "Takes all of a longer chain for payload.", p => p with { Ingress = new WholeChain() }),
         new("payload-long-chain-dropped", "VS-X-12", "Drops chains with more room than 64 KiB of payload.", p => p with { Ingress = new DropsLongChains() }),
         new("stream-loses-a-byte", "VS-X-17", "Loses the last byte of packets of 4096 bytes and more.", p => p with { Ingress = new LosesAByte() }),
+        new("stream-small-after-large-loses-a-byte", "VS-X-17", "Loses the last byte of packets below 128 bytes that follow one of 4096 bytes and more.", p => p with
+        {
+            Ingress = new LosesAByteAfterLarge(),
+        }),
         new("stream-to-guest-loses-a-byte", "VS-X-17", "Loses the last byte of packets of 5 bytes and more to the guest.", p => p with
         {
             Egress = new Stamping(h => h is { Op: Op.Rw, Len: >= 5 } ? h with { Len = h.Len - 1 } : h),
@@ -43,5 +47,17 @@ internal static class PacketMutants
     private sealed class LosesAByte : IngressRules
     {
         internal override uint PayloadLength(in VsockHeader header, ulong available) => header.Len >= 4096 && header.Len <= available ? header.Len - 1 : header.Len;
+    }
+
+    private sealed class LosesAByteAfterLarge : IngressRules
+    {
+        private uint before;
+
+        internal override uint PayloadLength(in VsockHeader header, ulong available)
+        {
+            bool loses = before >= 4096 && header.Len is > 0 and < 128 && header.Len <= available;
+            before = header.Len;
+            return loses ? header.Len - 1 : header.Len;
+        }
     }
 }

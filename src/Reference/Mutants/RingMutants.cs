@@ -66,7 +66,8 @@ internal static class RingMutants
             r => new Measuring(r, written => written + 4)),
         On(VsockQueue.Tx, "ring-tx-used-length", "VS-X-13", "Returns packets of the guest with a length.", r => new Measuring(r, _ => 44)),
         On(VsockQueue.Rx, "ring-writes-past-the-buffer", "VQ-05", "Writes one byte behind the last buffer that it fills.", r => new Overrunning(r)),
-        On(VsockQueue.Tx, "ring-long-chain-kept", "VQ-03", "Does not give back chains of more than 64 buffers.", r => new KeepsLong(r)),
+        On(VsockQueue.Tx, "ring-data-chain-kept", "VQ-18", "Does not give back chains of packets with data.", r => new Keeping(r, c => c.ReadableBytes > VsockHeader.Size)),
+        On(VsockQueue.Tx, "ring-long-chain-kept", "VQ-03", "Does not give back chains of more than 64 buffers.", r => new Keeping(r, c => c.Count > 64)),
         OnAll("ring-bad-chain-fatal", "VQ-10", "Dies of a chain that breaks a rule.", r => new Dying(r, TakeResult.BadChain)),
         On(VsockQueue.Tx, "ring-broken-fatal", "VQ-11", "Dies of a ring that cannot be followed.", r => new Dying(r, TakeResult.BrokenRing)),
         On(
@@ -160,6 +161,12 @@ internal static class RingMutants
             "VS-X-17",
             "Passes every 16th packet in four or more buffers on twice.",
             r => new Repeating(r)),
+        On(
+            VsockQueue.Rx,
+            "stream-to-guest-flips-a-bit",
+            "VS-X-17",
+            "Changes the first byte of packets with 1000 bytes and more to the guest.",
+            r => new Flipping(r)),
         On(VsockQueue.Tx, "ring-chain-leaked", "VQ-18", "Does not give back every eighth chain.", r => new Leaking(r)),
         On(VsockQueue.Tx, "ring-chain-twice", "VQ-18", "Gives back every eighth chain twice.", r => new Doubling(r)),
         On(VsockQueue.Tx, "ring-never-asks-for-kicks", "VQ-19", "Goes to sleep without asking for a notification.", r => new Sleeping(r)),
@@ -297,6 +304,45 @@ internal static class RingMutants
             {
                 base.Complete(id, ringEntries, written);
             }
+        }
+    }
+
+    private sealed class Flipping(DeviceRing inner) : RingDecorator(inner)
+    {
+        private const uint Least = VsockHeader.Size + 1000;
+        private ulong first;
+
+        public override TakeResult TryTake(DeviceChain chain)
+        {
+            TakeResult result = base.TryTake(chain);
+            first = result == TakeResult.Chain ? FirstOfPayload(chain.Writable) : ulong.MaxValue;
+            return result;
+        }
+
+        public override void Complete(ushort id, ushort ringEntries, uint written)
+        {
+            if (written >= Least && Memory.TrySlice(first, 1, out Span<byte> target))
+            {
+                target[0] ^= 1;
+            }
+
+            base.Complete(id, ringEntries, written);
+        }
+
+        private static ulong FirstOfPayload(ReadOnlySpan<RingBuffer> buffers)
+        {
+            uint before = VsockHeader.Size;
+            foreach (ref readonly RingBuffer buffer in buffers)
+            {
+                if (before < buffer.Length)
+                {
+                    return buffer.Address + before;
+                }
+
+                before -= buffer.Length;
+            }
+
+            return ulong.MaxValue;
         }
     }
 
@@ -477,14 +523,14 @@ internal static class RingMutants
         }
     }
 
-    private sealed class KeepsLong(DeviceRing inner) : RingDecorator(inner)
+    private sealed class Keeping(DeviceRing inner, Predicate<DeviceChain> which) : RingDecorator(inner)
     {
         private bool keep;
 
         public override TakeResult TryTake(DeviceChain chain)
         {
             TakeResult result = base.TryTake(chain);
-            keep = result == TakeResult.Chain && chain.Count > 64;
+            keep = result == TakeResult.Chain && which(chain);
             return result;
         }
 

@@ -38,6 +38,23 @@ public sealed class ExpectationsTests
             () => Load(Entry.Replace(good, bad, StringComparison.Ordinal), "2030-01-01"),
             Throws.TypeOf<DataFileException>().With.Message.Contains(message));
 
+    /// <summary>Only the programs of an adopted suite know which tests there are; here none is run.</summary>
+    [TestCase("LVT-18[guest-client]")]
+    [TestCase("lvd-0?*")]
+    [TestCase("LV*")]
+    public void Load_EntryForAnAdoptedSuite_IsTakenAsItIs(string pattern)
+    {
+        Expectations expectations = Load(Entry.Replace("VSC-0001*", $"\"{pattern}\"", StringComparison.Ordinal), "2030-01-01");
+        Assert.That(expectations.Apply(Failed).Verdict, Is.EqualTo(Verdict.Fail));
+    }
+
+    [TestCase("LVX-01")]
+    [TestCase("LV")]
+    public void Load_EntryForNoSuite_IsRefused(string pattern) =>
+        Assert.That(
+            () => Load(Entry.Replace("VSC-0001*", pattern, StringComparison.Ordinal), "2030-01-01"),
+            Throws.TypeOf<DataFileException>().With.Message.Contains($"is '{pattern}', which matches no case"));
+
     private static Expectations Load(string yaml, string today)
     {
         using Scratch scratch = new();

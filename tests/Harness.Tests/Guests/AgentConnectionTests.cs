@@ -71,10 +71,72 @@ public sealed class AgentConnectionTests
         Assert.That(await second.WaitAsync(Patience), Is.EqualTo(new GuestResult(22, 0)));
     }
 
-    private static byte[] HelloBytes()
+    [Test]
+    public async Task Restart_NextAgentSaysHello_CallsOfTheOneBeforeAreLost_AndNewOnesAreServed()
+    {
+        using FakeAgent agent = new(TimeSpan.FromSeconds(2));
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes()));
+        await agent.Client.Hello.WaitAsync(Patience);
+        Task<GuestAddressResult> before = agent.Client.Accept(3, new CallLimit(TimeSpan.FromMinutes(5)));
+        Task<AgentHello> restart = agent.Client.Restart(Patience);
+        agent.Write("SeaBIOS (version 1.16)\r\n"u8);
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes("6.12.0")));
+
+        Assert.That((await restart.WaitAsync(Patience)).Release, Is.EqualTo("6.12.0"));
+        Assert.That(async () => await before.WaitAsync(Patience), Throws.TypeOf<GuestLostException>().With.Message.Contains("has started anew"));
+        Task<GuestResult> after = agent.Client.Ping();
+        agent.Write(FrameWriter.ToBytes(FrameKind.Reply, 3, new MessageWriter().Add(0L).Add(0).Written));
+        Assert.That((await after.WaitAsync(Patience)).Succeeded);
+    }
+
+    [Test]
+    public async Task Restart_TakesLongerThanAnAgentMayBeSilent_IsWaitedFor()
+    {
+        using FakeAgent agent = new(TimeSpan.FromMilliseconds(1));
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes()));
+        await agent.Client.Hello.WaitAsync(Patience);
+        TimeSpan limit = TimeSpan.FromSeconds(1.5);
+
+        Assert.That(
+            async () => await agent.Client.Restart(limit).WaitAsync(Patience),
+            Throws.TypeOf<GuestTimeoutException>().With.Message.EqualTo("the guest did not start anew within 1.5 s; the console's end"));
+    }
+
+    [Test]
+    public void Restart_Refused_SaysWhy()
+    {
+        using FakeAgent agent = new();
+        Task<AgentHello> restart = agent.Client.Restart(Patience);
+        agent.Write(FrameWriter.ToBytes(FrameKind.Reply, 1, new MessageWriter().Add(-1L).Add(1).Written));
+        Assert.That(async () => await restart.WaitAsync(Patience), Throws.TypeOf<GuestCallException>().With.Message.Contains("reboot"));
+    }
+
+    [Test]
+    public void Restart_LineEnds_IsALostGuest()
+    {
+        using FakeAgent agent = new();
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes()));
+        Task<AgentHello> restart = agent.Client.Restart(Patience);
+        agent.HangUp();
+        Assert.That(async () => await restart.WaitAsync(Patience), Throws.TypeOf<GuestLostException>().With.Message.Contains("the console's end"));
+    }
+
+    [Test]
+    public async Task Hello_SaidAgain_LosesNoCall()
+    {
+        using FakeAgent agent = new();
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes()));
+        await agent.Client.Hello.WaitAsync(Patience);
+        Task<GuestResult> call = agent.Client.Ping();
+        agent.Write(FrameWriter.ToBytes(FrameKind.Hello, 0, HelloBytes()));
+        agent.Write(FrameWriter.ToBytes(FrameKind.Reply, 1, new MessageWriter().Add(0L).Add(0).Written));
+        Assert.That((await call.WaitAsync(Patience)).Succeeded);
+    }
+
+    private static byte[] HelloBytes(string release = "6.1.0")
     {
         MessageWriter writer = new();
-        new AgentHello("6.1.0", TimeSpan.FromSeconds(1), []).Write(writer);
+        new AgentHello(release, TimeSpan.FromSeconds(1), []).Write(writer);
         return writer.Written.ToArray();
     }
 

@@ -220,6 +220,18 @@ public sealed class BundleTests
     }
 
     [Test]
+    public void Merge_OtherVersionOfATargetWithoutDigest_IsRefused()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], Sample.Target with { Version = "6.1.0-56-cloud-amd64" }, "1/2", Sample.Passed);
+        WritePart(parts[1], Sample.Target with { Version = "6.12.117-cloud-amd64" }, "2/2", Sample.Failed);
+        Assert.That(
+            () => BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register),
+            Throws.TypeOf<BundleException>().With.Message.Contains("is not of the same run"));
+    }
+
+    [Test]
     public void Between_ChangedVerdicts_AreListedAndWorseOnesMarked()
     {
         RunReport before = Sample.Report();
@@ -250,10 +262,12 @@ public sealed class BundleTests
         return writer.Close(RunState.Complete);
     }
 
-    private static void WritePart(string folder, string shard, params CaseResult[] results)
+    private static void WritePart(string folder, string shard, params CaseResult[] results) => WritePart(folder, Sample.Target, shard, results);
+
+    private static void WritePart(string folder, TargetInfo target, string shard, params CaseResult[] results)
     {
         using BundleWriter writer = BundleWriter.Create(
-            folder, Sample.Suite, Sample.Target, Sample.Machine, Sample.Run with { Shard = shard, Selected = results.Length }, Sample.Register);
+            folder, Sample.Suite, target, Sample.Machine, Sample.Run with { Shard = shard, Selected = results.Length }, Sample.Register);
         foreach (CaseResult result in results)
         {
             writer.CaseFinished(result);

@@ -43,6 +43,9 @@ public enum AgentCall : ushort
     Reset = 27,
     PowerOff = 28,
 
+    /// <summary>The machine starts anew; there is no answer but the hello of the agent that comes up.</summary>
+    Restart = 29,
+
     /// <summary>Runs a program of the guest to its end and gives the end of its output.</summary>
     Execute = 40,
 }
