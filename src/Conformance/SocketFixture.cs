@@ -150,7 +150,7 @@ public sealed class SocketFixture
         Assert.That(result.Verdict, Is.EqualTo(Verdict.Fail), $"{mutant.Summary} {result.Observed}");
     }
 
-    private static Results Judge(IDeviceTarget target, IReadOnlyList<CaseRun> runs, TimeSpan patience)
+    private static Results Judge(ITarget target, IReadOnlyList<CaseRun> runs, TimeSpan patience)
     {
         Results listener = new();
         new SuiteRunner(Register).Run(

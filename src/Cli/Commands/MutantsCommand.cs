@@ -3,6 +3,7 @@ using System.Text.Json;
 using Vsockspec.Cases;
 using Vsockspec.Conformance.Mutation;
 using Vsockspec.Conformance.Mutation.Relay;
+using Vsockspec.Reference.Driver.Mutants;
 using Vsockspec.Reference.Mutants;
 using Vsockspec.Targets;
 
@@ -28,7 +29,7 @@ internal static class MutantsCommand
         Option<string[]> cases = new("--case") { Description = "Only cases that match, by id.", HelpName = "GLOB" };
         Option<ulong> seed = new("--seed") { Description = "Seed of all cases.", DefaultValueFactory = _ => 1 };
         Option<int> jobs = new("--jobs") { Description = "Mutants judged at a time.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        Command command = new("mutants", "Run the suite against the reference device with one rule broken at a time: every mutant must be caught.")
+        Command command = new("mutants", "Run the suite against the reference device and the reference driver with one rule broken at a time: every mutant must be caught.")
         {
             target, output, only, own, exhaustive, cases, seed, jobs,
         };
@@ -37,8 +38,8 @@ internal static class MutantsCommand
             string? folder = parsed.GetValue(output) is { } path ? Directory.CreateDirectory(path).FullName : null;
             string[] globs = parsed.GetValue(cases) ?? [];
             IDeviceTarget? relayed = parsed.GetValue(target) is { } name ? BuiltInTargets.Find(name, bench.Suites).ToTarget() : null;
-            IReadOnlyList<Suspect> mutants = Select(relayed is null ? [.. MutantCatalogue.All.Select(Suspect.Of)] : RelayMutants.Of(relayed), parsed.GetValue(only));
-            CaseRun[] runs = [.. bench.Catalogue.RunsOver(relayed?.Transport ?? "vhost-user").Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
+            IReadOnlyList<Suspect> mutants = Select(relayed is null ? [.. MutantCatalogue.All.Select(Suspect.Of), .. DriverMutantCatalogue.All.Select(Suspect.Of)] : RelayMutants.Of(relayed), parsed.GetValue(only));
+            CaseRun[] runs = [.. bench.Catalogue.RunsOver(relayed?.Transport ?? "vhost-user").Concat(relayed is null ? bench.Catalogue.RunsOnDrivers : []).Where(r => globs.Length == 0 || globs.Any(g => Glob.Matches(g, r.Case.Id)))];
             if (runs.Length == 0)
             {
                 throw new UsageException($"--case: no case matches {string.Join(", ", globs)}");

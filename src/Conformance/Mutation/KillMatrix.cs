@@ -1,4 +1,5 @@
 using Vsockspec.Cases;
+using Vsockspec.Reference.Driver.Mutants;
 using Vsockspec.Reference.Mutants;
 using Vsockspec.Targets;
 
@@ -9,8 +10,17 @@ namespace Vsockspec.Conformance.Mutation;
 /// <param name="Breaks">The requirement of the register that it breaks.</param>
 /// <param name="Summary">What it does wrong, one sentence.</param>
 /// <param name="Target">Makes it.</param>
-public sealed record Suspect(string Id, string Breaks, string Summary, Func<IDeviceTarget> Target)
+public sealed record Suspect(string Id, string Breaks, string Summary, Func<ITarget> Target)
 {
+    /// <summary>The side that it is.</summary>
+    public TargetRole Role { get; init; } = TargetRole.Device;
+
+    /// <summary>What is run, for whoever shows it beside a case.</summary>
+    public override string ToString() => Id;
+
+    public static Suspect Of(DriverMutant mutant) =>
+        new(mutant.Id, mutant.Breaks, mutant.Summary, () => new ReferenceDriverTarget(mutant.Id, mutant.Parts)) { Role = TargetRole.Driver };
+
     public static Suspect Of(Mutant mutant) => new(mutant.Id, mutant.Breaks, mutant.Summary, () => new ReferenceTarget(mutant.Id, mutant.Parts));
 }
 
@@ -35,7 +45,7 @@ public enum KillScope
 }
 
 /// <summary>
-/// Runs the suite against every mutant of the reference device: the proof that its cases can fail. A mutant first meets the cases that
+/// Runs the suite against every mutant of the reference device and of the reference driver: the proof that its cases can fail. A mutant first meets the cases that
 /// judge the requirement it breaks, under all variants, then the others, until enough have caught it.
 /// </summary>
 /// <param name="patience">How long a case waits for an answer; null for what is right for the reference device.</param>
@@ -57,7 +67,7 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
     /// <summary>Judges one mutant.</summary>
     public MutantFate Judge(Suspect mutant, KillScope scope, CancellationToken cancellation)
     {
-        ILookup<bool, CaseRun> byOwn = runs.ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
+        ILookup<bool, CaseRun> byOwn = runs.Where(r => r.Case.Role == mutant.Role).ToLookup(r => r.Case.Requirements.Contains(mutant.Breaks));
         List<string> killers = [];
         bool own = false;
         for (int attempt = 0; attempt < Attempts && !own; attempt++)

@@ -9,9 +9,6 @@ namespace Vsockspec.Cases;
 /// <summary>A guest whose driver is judged, and the scripted device that it has. Lives for as long as it is as good as new.</summary>
 internal sealed class DrivenGuest : ISuspect, IDisposable
 {
-    /// <summary>How long the driver may take to start its queues once the guest's first program runs.</summary>
-    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(10);
-
     /// <summary>How long what a case left may take to go; see <see cref="GuestKeeper"/>.</summary>
     private static readonly TimeSpan LeftLimit = TimeSpan.FromSeconds(3);
 
@@ -50,8 +47,9 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
     IReadOnlyList<string> ISuspect.LastLines => Guest.Console;
 
     /// <summary>Boots a guest on a device of its own, which serves it meanwhile.</summary>
+    /// <param name="patience">How long the driver may take to start its queues once the guest's first program runs.</param>
     /// <exception cref="GuestException">It did not boot.</exception>
-    public static DrivenGuest Boot(DeviceSetup setup, IGuestSource source, CancellationToken cancellation)
+    public static DrivenGuest Boot(DeviceSetup setup, IGuestSource source, TimeSpan patience, CancellationToken cancellation)
     {
         InstanceFolder folder = InstanceFolder.Create();
         ScriptedDevice? device = null;
@@ -60,7 +58,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         {
             DriverEvidence evidence = new(setup.GuestCid);
             device = new ScriptedDevice(setup, Path.Combine(folder.Path, "d.sock"), evidence);
-            Timeline timeline = new(ProbeLimit);
+            Timeline timeline = new(patience);
             device.Attach(timeline);
             device.AnswersStrays = true;
             string socket = device.Socket;

@@ -90,7 +90,7 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
 
         if (guest is null)
         {
-            guest = DrivenGuest.Boot(setup, driver.Guests, cancellation);
+            guest = DrivenGuest.Boot(setup, driver.Guests, request.Patience, cancellation);
             isSpoilt = false;
             Tell(guest.Record);
         }

@@ -19,11 +19,11 @@ public sealed record GuestRecord
     /// <summary>Of the guest's kernel, as it says it.</summary>
     public required string Release { get; init; }
 
-    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the kernel's image.</summary>
-    public required string KernelDigest { get; init; }
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the kernel's image; null for a machine that brings its own system.</summary>
+    public string? KernelDigest { get; init; }
 
     /// <summary>The same over the initramfs.</summary>
-    public required string ImageDigest { get; init; }
+    public string? ImageDigest { get; init; }
 
     /// <summary>What the guest's vsock driver accepted; null where it does not tell.</summary>
     public IReadOnlyList<string>? Features { get; init; }
@@ -51,8 +51,8 @@ public sealed record GuestRecord
         Accelerator = guest.Machine.Accelerator,
         Why = guest.Machine.Why,
         Release = Printable.Clean(guest.Hello.Release),
-        KernelDigest = guest.Kernel.Digest,
-        ImageDigest = guest.ImageDigest,
+        KernelDigest = guest.Kernel.Digest.Length > 0 ? guest.Kernel.Digest : null,
+        ImageDigest = guest.ImageDigest.Length > 0 ? guest.ImageDigest : null,
         Features = features is { } accepted ? [.. FeatureNames.Of(accepted)] : null,
         ReadyMs = Math.Round(guest.ReadyAfter.TotalMilliseconds),
     };
@@ -62,7 +62,7 @@ public sealed record GuestRecord
     {
         string kvm = Kvm is { } seen ? string.Create(CultureInfo.InvariantCulture, $"; ioeventfd: {seen.Kicks} kicks, irqfd: {seen.Interrupts} interrupts, {seen.UserExits} of {seen.Exits} exits up to the VMM") : "";
         string boots = Boots == 1 ? "" : $"; {Boots} boots";
-        return string.Create(CultureInfo.InvariantCulture, $"Linux {Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
+        return string.Create(CultureInfo.InvariantCulture, $"{(KernelDigest is null ? "" : "Linux ")}{Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
     }
 
     /// <summary>True when both are boots of the same guest.</summary>

@@ -7,10 +7,14 @@ namespace Vsockspec.Guests;
 /// <summary>A guest whose agent is ready. Disposing ends it and everything that belongs to it.</summary>
 public sealed class Guest : IDisposable
 {
-    private readonly TargetProcess _machine;
+    private readonly IGuestMachine _machine;
     private readonly InstanceFolder _folder;
 
-    internal Guest(TargetProcess machine, InstanceFolder folder, AgentClient agent, AgentHello hello, TimeSpan readyAfter, UnixStream? shell)
+    /// <summary>Takes over a machine whose agent has said hello, and everything that belongs to it.</summary>
+    /// <param name="folder">The machine's own.</param>
+    /// <param name="readyAfter">From its start to the hello.</param>
+    /// <param name="shell">The terminal of a shell in it, if it has one.</param>
+    public Guest(IGuestMachine machine, InstanceFolder folder, AgentClient agent, AgentHello hello, TimeSpan readyAfter, UnixStream? shell)
     {
         _machine = machine;
         _folder = folder;
@@ -39,7 +43,7 @@ public sealed class Guest : IDisposable
 
     public required GuestKernel Kernel { get; init; }
 
-    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the initramfs.</summary>
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits over the initramfs; empty for a machine that brings its own system.</summary>
     public required string ImageDigest { get; init; }
 
     /// <summary>The end of what the guest's kernel printed, and its machine; oldest first, fit to be printed.</summary>

@@ -17,6 +17,6 @@ public sealed record GuestKernel(
     string Version,
     string Digest)
 {
-    /// <summary>Stands for the system of a machine that brings its own: nothing is known of it.</summary>
-    internal static GuestKernel Foreign { get; } = new("its own", "unknown", "", null, null, "unknown", "unknown");
+    /// <summary>Stands for the system of a machine that brings its own: nothing is known of it, and it has no digest.</summary>
+    public static GuestKernel Foreign { get; } = new("its own", "unknown", "", null, null, "unknown", "");
 }

@@ -38,6 +38,6 @@ public static class AgentProtocol
     /// <summary>The modules to load, one path a line, in the image.</summary>
     public const string ModuleList = "/lib/vsockspec/modules";
 
-    /// <summary>Result of a call that the agent refuses before it asks the kernel: <c>EPROTO</c>.</summary>
-    public const int Malformed = 71;
+    /// <summary>Stands for the errno of a call that the agent refuses before it asks the kernel: no system has an error of that number.</summary>
+    public const int Malformed = 1 << 16;
 }
