@@ -24,6 +24,8 @@ internal sealed class DriverMachine : IWatcher, IDisposable
     private readonly AgentServer agent;
     private readonly AgentLine line;
     private readonly List<int> watches = [];
+    private readonly Func<bool> always = () => true;
+    private readonly Func<bool> mayReceive;
     private int deviceWatch;
     private bool isOff;
 
@@ -40,6 +42,7 @@ internal sealed class DriverMachine : IWatcher, IDisposable
         AddressBook addresses = new();
         transmit = device.MakeTransmitRing(Fail);
         sender = new PacketSender(transmit, parts, device.Identity, options.MaxParked);
+        mayReceive = () => sender.MayReceive;
         lifecycle = new SocketLifecycle(addresses, sender, timers, wakeups, device.Identity, parts, options.CloseTimeout);
         data = new SocketData(sender, lifecycle, parts);
         InboundPackets inbound = new(addresses, sender, lifecycle, data, device.Identity, parts);
@@ -91,13 +94,13 @@ internal sealed class DriverMachine : IWatcher, IDisposable
     /// <summary>Does what there is to do, then waits for more.</summary>
     public void Turn()
     {
-        bool more = events?.Process(() => true) ?? false;
+        bool more = events?.Process(always) ?? false;
         if (transmit.Reclaim() | sender.Unpark())
         {
             data.ResumeStarved();
         }
 
-        more |= receive.Process(() => sender.MayReceive);
+        more |= receive.Process(mayReceive);
         calls.RunWoken();
         transmit.Publish();
         more |= transmit.Sleep() | (events?.Sleep() ?? false);

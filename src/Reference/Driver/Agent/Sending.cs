@@ -37,7 +37,7 @@ internal sealed class Sending(SocketData data, VsockSocket socket, ReadOnlyMemor
     {
         if (!isTaken)
         {
-            int result = data.TrySendMessage(socket, bytes.ToArray(), options.HasFlag(MessageOptions.EndOfRecord), whole: !MayWait);
+            int result = data.TrySendMessage(socket, bytes, options.HasFlag(MessageOptions.EndOfRecord), whole: !MayWait);
             if (result != 0)
             {
                 return result == -LinuxErrno.WouldBlock && ending == CallEnding.Interrupted ? -LinuxErrno.Interrupted

@@ -249,7 +249,6 @@ internal sealed class SocketCalls(DescriptorTable descriptors, SocketLifecycle l
 
             if (listener.Backlog.TryDequeue(out VsockSocket? connection))
             {
-                connection.Listener = null;
                 connection.IsNonBlocking = isNonBlocking;
                 return descriptors.TryAdd(connection, out int fd)
                     ? CallReply.WithBytes(fd, 0, Bytes((uint)Cid.Host, connection.HostPort))

@@ -65,7 +65,7 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
     /// <summary>Takes a message over, of which some or all is sent now and the rest as it goes.</summary>
     /// <param name="whole">Only if all of it has credit now: a call that must not wait does not leave half a message behind.</param>
     /// <returns>0, or a negative errno.</returns>
-    public int TrySendMessage(VsockSocket socket, byte[] message, bool endsRecord, bool whole)
+    public int TrySendMessage(VsockSocket socket, ReadOnlyMemory<byte> message, bool endsRecord, bool whole)
     {
         if (RefusalToSend(socket) is not 0 and var errno)
         {
@@ -86,7 +86,7 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
             return -LinuxErrno.WouldBlock;
         }
 
-        socket.Unsent.Begin(message, endsRecord);
+        socket.Unsent.Begin(message.ToArray(), endsRecord);
         Flush(socket);
         return 0;
     }

@@ -121,7 +121,7 @@ internal sealed class SocketLifecycle(
     /// <summary>Takes a connection that the host opens.</summary>
     public VsockSocket Admit(VsockSocket listener, DriverFlowKey key)
     {
-        VsockSocket socket = new(key.Type, wakeups, Expired) { LocalPort = key.LocalPort, HostPort = key.HostPort, IsBoundToCid = true, Listener = listener };
+        VsockSocket socket = new(key.Type, wakeups, Expired) { LocalPort = key.LocalPort, HostPort = key.HostPort, IsBoundToCid = true };
         socket.Options.InheritFrom(listener.Options);
         addresses.TryOpen(socket);
         Begin(socket, SocketState.Connected);
@@ -195,7 +195,7 @@ internal sealed class SocketLifecycle(
     {
         if (socket.State == SocketState.Connected
             && socket.PeerShutdown == ShutdownFlags.Both
-            && parts.Connections.AnswersShutdown(socket.Received.HasData && !socket.IsClosed))
+            && parts.Connections.AnswersShutdown(socket.HasUnread))
         {
             Reset(socket, 0);
         }

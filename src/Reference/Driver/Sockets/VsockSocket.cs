@@ -71,8 +71,8 @@ internal sealed class VsockSocket(SocketType type, WakeList wakeups, Action<Vsoc
 
     public int BacklogLimit { get; set; }
 
-    /// <summary>The listener in whose backlog it waits.</summary>
-    public VsockSocket? Listener { get; set; }
+    /// <summary>There is data that the application can still ask for.</summary>
+    public bool HasUnread => Received.HasData && !IsClosed && !OwnShutdown.HasFlag(ShutdownFlags.Receive);
 
     /// <summary>Nothing more will come: the host said so, or the flow is over, or the application does not want it.</summary>
     public bool IsAtEnd => State == SocketState.Over || ((PeerShutdown & ShutdownFlags.Send) | (OwnShutdown & ShutdownFlags.Receive)) != 0;
