@@ -367,7 +367,7 @@ public static class DriverCreditCases
         "B-50",
         Title = "Only payload counts: a window filled with 1-byte packets, far more than the ring holds, arrives whole",
         Vary = Vary.Layouts,
-        Regressions = ["KB-A6", "KB-B1"])]
+        Regressions = ["KB-A6", "KB-B1", "KB-D19"])]
     public static void Window_FilledWithTinyPackets_NothingIsLost(DriverContext c)
     {
         (GuestSocket guest, Flow flow) = DrivenTransfer.OpenWith(c, 4000);
@@ -672,6 +672,29 @@ public static class DriverCreditCases
         Task<GuestTransfer> sending = sender.BulkSend(c.Seed, 100_000, 3000);
         Exchange.Same(up.Read(100_000), GuestSocket.Seeded(c.Seed, 100_000), "guest to device, whose own direction is closed");
         sender.ExpectSent(sending, 100_000);
+    }
+
+    [Case(
+        "VSC-2078",
+        "VS-X-19",
+        "B-50",
+        Title = "Only payload counts: a window filled with packets of 129 to 512 bytes, which nobody reads, arrives whole",
+        Regressions = ["KB-B5", "KB-D19"])]
+    public static void Window_FilledWithSmallPackets_NothingIsLost(DriverContext c)
+    {
+        (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
+        byte[] data = GuestSocket.Seeded(c.Seed, (int)Math.Min(flow.PeerFree, 1 << 20));
+        for (int at = 0; at < data.Length;)
+        {
+            int n = Math.Min(c.Random.Next(129, 513), data.Length - at);
+            flow.Send(Op.Rw, data.AsSpan(at, n));
+            at += n;
+        }
+
+        c.Fence();
+        flow.ExpectNothingMore("small-packets-reset", "the flow lives: small packets within the window");
+        _ = guest.ExpectReceived(guest.BulkReceive(c.Seed, (ulong)data.Length), data.Length);
+        DrivenTransfer.ExpectFwdCnt(c, flow, (uint)data.Length);
     }
 
     /// <summary>The guest sends more than there is credit for; what the window holds comes, byte for byte.</summary>
