@@ -6,6 +6,7 @@ namespace Vsockspec.Harness.Tests.Targets;
 public sealed class TargetManifestTests
 {
     private const string Head = "name: x\nrole: device\ntransport: vhost-user\n";
+    private const string DriverHead = "name: x\nrole: driver\ntransport: vhost-user\n";
     private const string Launch = "launch:\n  command: [prog, \"{socket}\"]\n";
 
     [Test]
@@ -61,6 +62,43 @@ public sealed class TargetManifestTests
             Assert.That(guest.Modules, Is.EqualTo(["virtio_pci"]));
             Assert.That((guest.Line, guest.Terminal), Is.EqualTo((ConsoleLine.Connect, "/dev/hvc0")));
             Assert.That(guest.BootLimit, Is.EqualTo(TimeSpan.FromSeconds(9)));
+        }
+    }
+
+    [TestCase("{kernel: uml}", false, true)]
+    [TestCase("{kernel: 'debian:6.12'}", false, true)]
+    [TestCase("{command: [vmm, '{kernel}', '{initramfs}', '{cmdline}', '{socket}'], console: {line: stdio, terminal: /dev/ttyS0}}", true, true)]
+    [TestCase("{command: [rtos, '{socket}', '{console}'], console: {line: listen}}", true, false)]
+    public void Load_Driver_SaysWhatBootsIt(string guest, bool hasCommand, bool bootsOurs)
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write("m.yaml", $"{DriverHead}guest: {guest}\n"));
+        Assert.That((manifest.Role, manifest.Guest!.HasCommand, manifest.Guest.BootsOurs), Is.EqualTo((TargetRole.Driver, hasCommand, bootsOurs)));
+        Assert.That(manifest.ToTarget, Throws.TypeOf<TargetException>().With.Message.Contains("is a driver, and a device is asked for"));
+    }
+
+    [TestCase("", ":1: field 'guest' is missing; say what boots the driver that is judged")]
+    [TestCase("guest: {kernel: uml}\n" + Launch, ":5: field 'launch' goes with role device only")]
+    [TestCase("guest: {kernel: uml}\nattach: {socket: a, uds: b, cid: 3}\n", ":5: field 'attach' goes with role device only")]
+    [TestCase("guest: {kernel: uml, modules: [a]}\n", ":4: unknown field 'guest.modules'")]
+    [TestCase("guest: {command: [rtos, '{console}'], console: {line: listen}}\n", ":4: field 'guest.command' nowhere says {socket}")]
+    [TestCase("guest: {command: [vmm, '{kernel}', '{socket}', '{console}'], console: {line: listen, terminal: /dev/hvc0}}\n", ":4: field 'guest.command' nowhere says {initramfs}")]
+    public void Load_WrongDriver_NamesFieldAndRemedy(string rest, string problem)
+    {
+        using Scratch scratch = new();
+        TargetException? refused = Assert.Throws<TargetException>(() => TargetManifest.Load(scratch.Write("m.yaml", DriverHead + rest)));
+        Assert.That(refused!.Message, Does.Contain(problem));
+        Assert.That(refused.IsManifestError, Is.True);
+    }
+
+    [Test]
+    public void Find_GuestTarget_IsItsManifest()
+    {
+        string suites = SuiteData.Folder;
+        Assert.That(BuiltInTargets.Names(suites), Does.Contain("guest:uml").And.Contain("guest:debian-6.12").And.Contain("reference-driver"));
+        foreach (string name in BuiltInTargets.Names(suites))
+        {
+            Assert.That(BuiltInTargets.Find(name, suites).Name, Is.EqualTo(name));
         }
     }
 
