@@ -366,6 +366,58 @@ public static class DriverEventCases
         DrivenEnd.EchoOnFresh(c);
     }
 
+    [Case("VSC-2210", "VS-EVT-DRV-3", "VS-X-42", Title = "TRANSPORT_RESET also ends connections that wait to be accepted or have data unread; the listener's next one lives")]
+    public static void TransportReset_NotAcceptedOrUnread_IsOverToo(DriverContext c)
+    {
+        _ = c.NeedEventQueue();
+        GuestSocket listener = GuestSocket.Create(c);
+        uint port = listener.Listen();
+        Flow waiting = c.Device.NewFlow(c.NewHostPort(), port);
+        _ = waiting.Connect();
+        (GuestSocket guest, Flow unread) = DrivenSocket.Open(c);
+        byte[] down = c.RandomBytes(500);
+        unread.Write(down);
+        c.Fence();
+        EffectTimes effects = new(c);
+        Reset(c);
+
+        List<byte> read = [];
+        Task<GuestReceived> reader;
+        while (true)
+        {
+            reader = DrivenEnd.BeginReceive(c, guest, 200);
+            if (!c.Eventually(() => reader.IsCompleted, [reader]))
+            {
+                throw new ExpectationException("call-outlives-reset", "a receive ends after TRANSPORT_RESET", $"it still waits after {read.Count} bytes");
+            }
+
+            GuestReceived part = c.Await(reader);
+            if (part.Result.Value <= 0)
+            {
+                break;
+            }
+
+            read.AddRange(part.Data);
+        }
+
+        Exchange.Same([.. read], down.AsSpan(0, Math.Min(read.Count, down.Length)), "device to guest before the reset");
+        c.Record("reset.unread", $"{(read.Count == down.Length ? "all" : read.Count == 0 ? "nothing" : "some")}, then {c.Await(reader).Result}");
+
+        Flow next = c.Device.NewFlow(c.NewHostPort(), port);
+        _ = next.Connect();
+        GuestAddressResult first = c.Await(c.Agent.Accept(listener.Fd, DrivenEnd.Limit(c)));
+        bool oldComes = first.Result.Succeeded && first.Vsock.Port == waiting.Id.HostPort;
+        c.Record("reset.not_accepted", !first.Result.Succeeded ? $"accept gives {first.Result}" : oldComes ? "accept gives a connection that is over" : "accept gives the next one");
+        if (oldComes)
+        {
+            effects.Await("reader of a connection that waited to be accepted", DrivenEnd.BeginReceive(c, new GuestSocket(c, (int)first.Result.Value)), r => r.Result.ToString());
+            DriverContext.Require(effects.Missing().Count == 0, "old-flow-lives", "a connection that waited to be accepted is over", "a receive on it waits");
+        }
+
+        GuestSocket live = oldComes || !first.Result.Succeeded ? listener.Accept() : new GuestSocket(c, (int)first.Result.Value);
+        DrivenEnd.Echo(c, live, next);
+    }
+
     /// <summary>Another CID that a guest may have.</summary>
     private static ulong NewCid(DriverContext c) => c.GuestCid + 1 + (ulong)c.Random.Next(1000);
 

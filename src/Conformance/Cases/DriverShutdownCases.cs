@@ -99,7 +99,7 @@ public static class DriverShutdownCases
         Exchange.Same(guest.ReceiveExactly(1000), down, "device to guest after its SHUTDOWN(RECEIVE)");
     }
 
-    [Case("VSC-2154", "VS-X-31", Title = "SHUTDOWN wakes the guest's calls that wait: SEND a reader and a poller, RECEIVE a writer without credit", Regressions = ["KB-C16"])]
+    [Case("VSC-2154", "VS-X-31", Title = "SHUTDOWN wakes the guest's calls that wait: SEND a reader and a poller, RECEIVE a writer without credit")]
     public static void DeviceShutsDown_CallsWait_AreWoken(DriverContext c)
     {
         const int Window = 4096;
@@ -182,7 +182,7 @@ public static class DriverShutdownCases
         }
     }
 
-    [Case("VSC-2158", "VS-X-34", "B-22", Title = "A device's SHUTDOWN of both directions takes nothing from the guest's application that it has not read, and RST comes at the latest when that closes", Regressions = ["KB-C9"])]
+    [Case("VSC-2158", "VS-X-34", "B-22", Title = "A device's SHUTDOWN of both directions takes nothing from the guest's application that it has not read, and RST comes at the latest when that closes")]
     public static void DeviceShutsDown_DataUnread_NothingIsLost(DriverContext c)
     {
         foreach ((string name, GuestSocket guest, Flow flow) in DrivenEnd.OpenEvery(c))
@@ -383,7 +383,7 @@ public static class DriverShutdownCases
         }
     }
 
-    [Case("VSC-2164", "VS-X-34", Title = "What a guest's application wrote before it closed comes whole and before SHUTDOWN, also when the device takes it late", Regressions = ["KB-C9"])]
+    [Case("VSC-2164", "VS-X-34", Title = "What a guest's application wrote before it closed comes whole and before SHUTDOWN, also when the device takes it late")]
     public static void GuestCloses_DataOnItsWay_ComesFirst(DriverContext c)
     {
         foreach ((string name, GuestSocket guest, Flow flow) in DrivenEnd.OpenEvery(c))
