@@ -104,6 +104,11 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
         bool failed = Verdicts.ExitCode([result.Verdict]) != 0;
         string? spoilt = current.Reset(mustBeClean: !alone && !failed);
         result = execution.Audited(result, current.Evidence.Take());
+        if (current.Device.GuestCid != current.Device.Setup.GuestCid)
+        {
+            spoilt ??= "it has another CID";
+        }
+
         try
         {
             if (!current.Guest.HasExited && current.Reports() is [var first, ..] reports)

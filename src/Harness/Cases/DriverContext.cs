@@ -114,6 +114,46 @@ public sealed class DriverContext : ICaseStage, IGuestScript
     /// <summary>Waits for a condition on the timeline.</summary>
     public bool Eventually(Func<bool> condition) => Timeline.WaitUntil(condition);
 
+    /// <summary>As <see cref="Eventually(Func{bool})"/>; the end of one of the guest's calls is noticed at once, and not when the rings are looked at again.</summary>
+    public bool Eventually(Func<bool> condition, IReadOnlyCollection<Task> calls)
+    {
+        EventFd ended = new();
+        Lock guard = new();
+        bool over = false;
+        foreach (Task call in calls)
+        {
+            _ = call.ContinueWith(_ => Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        try
+        {
+            return Timeline.WaitUntil(
+                () =>
+                {
+                    _ = ended.Drain();
+                    return condition();
+                },
+                new PollEntry(ended.Fd, PollEvents.Readable));
+        }
+        finally
+        {
+            lock (guard)
+            {
+                over = true;
+                ended.Dispose();
+            }
+        }
+
+        // A call may outlive the wait for it.
+        void Signal()
+        {
+            lock (guard)
+            {
+                _ = over || ended.Signal();
+            }
+        }
+    }
+
     /// <summary>A host port that nobody uses.</summary>
     public uint NewHostPort() => nextHostPort++;
 

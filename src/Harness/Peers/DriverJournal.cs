@@ -52,6 +52,9 @@ public sealed class DriverJournal
 
     public IReadOnlyList<DriverStep> Steps => steps;
 
+    /// <summary>How often configuration space was read, also after the first thousand steps.</summary>
+    public long ConfigReads { get; private set; }
+
     /// <summary>Where the first step of a kind is, about a queue where one is given; -1 when there is none.</summary>
     public int IndexOf(DriverAct act, int queue = -1) => steps.FindIndex(s => s.Act == act && (queue < 0 || s.Queue == queue));
 
@@ -59,6 +62,7 @@ public sealed class DriverJournal
 
     internal void Add(DriverAct act, int queue = -1, DeviceStatus status = DeviceStatus.None, string detail = "")
     {
+        ConfigReads += act == DriverAct.ConfigRead ? 1 : 0;
         if (steps.Count < Most)
         {
             steps.Add(new DriverStep(act, queue, status, detail));
