@@ -12,11 +12,20 @@ public sealed class OfferAttribute(VirtioFeatures features) : Attribute
 {
     public VirtioFeatures Features { get; } = features;
 
-    /// <summary>The CID in configuration space; 0: one that the run chooses.</summary>
-    public ulong GuestCid { get; init; }
+    private ulong? guestCid;
+
+    /// <summary>The CID in configuration space; not given: one that the run chooses.</summary>
+    public ulong GuestCid
+    {
+        get => guestCid ?? 0;
+        init => guestCid = value;
+    }
 
     /// <summary>Bytes of configuration space; 0: the specification's eight.</summary>
     public int ConfigSize { get; init; }
+
+    /// <inheritdoc cref="DeviceSetup.SendsEarly"/>
+    public bool SendsEarly { get; init; }
 
     /// <summary>A driver may leave such a device alone: the case asks itself whether it has.</summary>
     public bool MayBeRefused { get; init; }
@@ -24,10 +33,11 @@ public sealed class OfferAttribute(VirtioFeatures features) : Attribute
     /// <summary>Of a case that says nothing.</summary>
     internal static OfferAttribute Usual { get; } = new(DeviceSetup.Usual);
 
-    internal DeviceSetup Setup(Variant variant, ulong guestCid) => new()
+    internal DeviceSetup Setup(Variant variant, ulong chosenCid) => new()
     {
         Offered = Features | VirtioFeatures.Version1 | variant.Features,
-        GuestCid = GuestCid == 0 ? guestCid : GuestCid,
+        GuestCid = guestCid ?? chosenCid,
         ConfigSize = ConfigSize == 0 ? VsockConfig.Size : ConfigSize,
+        SendsEarly = SendsEarly,
     };
 }

@@ -16,4 +16,7 @@ public sealed record DeviceSetup
 
     /// <summary>Bytes of configuration space; those after the CID are zero.</summary>
     public int ConfigSize { get; init; } = VsockConfig.Size;
+
+    /// <summary>The device puts REQUESTs into the very first rx buffers, at once.</summary>
+    public bool SendsEarly { get; init; }
 }

@@ -20,6 +20,9 @@ public enum DriverAct
     /// <summary>A queue is set up and was kicked.</summary>
     QueueStarted,
 
+    /// <summary>A queue was kicked although the driver's status, which the transport passes on, did not say DRIVER_OK.</summary>
+    KickedEarly,
+
     /// <summary>A queue was taken away.</summary>
     QueueStopped,
 
@@ -39,7 +42,9 @@ public readonly record struct DriverStep(DriverAct Act, int Queue, DeviceStatus 
     public override string ToString() => Act switch
     {
         DriverAct.StatusWritten => $"status {Status}",
-        DriverAct.QueueStarted or DriverAct.QueueStopped => $"{VsockQueue.Name(Queue)} {(Act == DriverAct.QueueStarted ? "started" : "stopped")}{(Detail.Length > 0 ? $" ({Detail})" : "")}",
+        DriverAct.QueueStarted => $"{VsockQueue.Name(Queue)} started",
+        DriverAct.QueueStopped => $"{VsockQueue.Name(Queue)} stopped",
+        DriverAct.KickedEarly => $"{VsockQueue.Name(Queue)} kicked before DRIVER_OK",
         _ => Detail.Length > 0 ? $"{Act}: {Detail}" : Act.ToString(),
     };
 }

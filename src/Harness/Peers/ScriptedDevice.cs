@@ -21,12 +21,15 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     private readonly Dictionary<(ulong, uint, ulong, uint), Flow> flows = [];
     private readonly List<Packet> strays = [];
     private readonly Queue<VsockHeader> answers = new();
+    private readonly Queue<HeldChain> first = new();
+    private readonly List<Flow> early = [];
     private readonly ScriptedQueue?[] queues = new ScriptedQueue?[QueueCount];
     private readonly byte[] config;
     private VhostUserBackEnd? session;
     private IRingObserver? observer;
     private Timeline? timeline;
     private int received;
+    private bool sentEarly;
     private uint nextFencePort = 0x7000_0000;
 
     /// <summary>Listens; the driver's front end may connect from now on.</summary>
@@ -102,6 +105,9 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     /// <summary>tx chains that are held because <see cref="ReturnsTx"/> is off, oldest first.</summary>
     public List<HeldChain> HeldTx { get; } = [];
 
+    /// <summary>The REQUESTs that went into the very first rx buffers (<see cref="DeviceSetup.SendsEarly"/>), one flow each.</summary>
+    public IReadOnlyList<Flow> Early => early;
+
     /// <summary>The payload that the next rx chain has room for.</summary>
     public int MaxPayload => (int)Math.Clamp((long)NextRx().WritableBytes - VsockHeader.Size, 0, 64 * 1024);
 
@@ -120,6 +126,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         timeline = null;
         flows.Clear();
         strays.Clear();
+        first.Clear();
         TakesTx = ReturnsTx = true;
         AnswersStrays = false;
         foreach (ScriptedQueue? queue in queues)
@@ -127,6 +134,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
             if (queue is not null)
             {
                 queue.Calls = queue.WantsKicks = true;
+                queue.HoldsBack = false;
             }
         }
 
@@ -211,11 +219,20 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     {
         _ = NextRx();
         ScriptedQueue rx = Rx;
-        HeldChain chain = rx.TryTake()!;
+        HeldChain chain = first.Count > 0 ? first.Dequeue() : rx.TryTake()!;
         uint written = rx.Write(chain, bytes);
         uint told = used ?? written;
         observer!.ReceivedPacket(chain.Id, bytes[..(int)Math.Min(told, written)]);
         rx.Return(chain, told);
+    }
+
+    /// <summary>The next packets go into these rx chains, which were taken before, in this order.</summary>
+    public void FillFirst(params ReadOnlySpan<HeldChain> chains)
+    {
+        foreach (HeldChain chain in chains)
+        {
+            first.Enqueue(chain);
+        }
     }
 
     /// <summary>Writes an event into the next event buffer.</summary>
@@ -317,6 +334,11 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
             TakePackets();
         }
 
+        if (Setup.SendsEarly && !sentEarly && HasRoom)
+        {
+            SendEarly();
+        }
+
         Answer();
     }
 
@@ -363,9 +385,28 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         listener.Dispose();
     }
 
+    /// <summary>A driver may find these before it is ready for them. They ask for ports at which nobody can listen yet.</summary>
+    private void SendEarly()
+    {
+        const int Most = 8;
+        sentEarly = true;
+        while (early.Count < Most && HasRoom)
+        {
+            uint port = nextFencePort++;
+            Flow flow = NewFlow(port, port);
+            early.Add(flow);
+            flow.Send(Op.Request);
+        }
+    }
+
     private HeldChain NextRx()
     {
         HeldChain? chain = null;
+        if (first.TryPeek(out chain))
+        {
+            return chain;
+        }
+
         return Timeline.WaitUntil(() => (chain = Rx.Peek()) is not null)
             ? chain!
             : throw new ExpectationException(
@@ -501,6 +542,8 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         public void QueueChanged(BackEndQueue queue)
         {
         }
+
+        public void QueueKickedEarly(int queue) => device.Journal.Add(DriverAct.KickedEarly, queue);
 
         public void QueueKicked(BackEndQueue queue) => device.queues[queue.Index]?.KickedInBand();
 

@@ -50,6 +50,9 @@ public sealed class ScriptedQueue
     /// <summary>False: the driver is never notified, whatever it asks for.</summary>
     public bool Calls { get; set; } = true;
 
+    /// <summary>True: chains that are returned are seen by the driver only with <see cref="Publish"/>, all at once.</summary>
+    public bool HoldsBack { get; set; }
+
     /// <summary>The driver took the queue away: nothing of it may be touched any more.</summary>
     public bool IsStopped { get; private set; }
 
@@ -123,7 +126,10 @@ public sealed class ScriptedQueue
     public void Return(HeldChain chain, uint written)
     {
         Complete(chain, written);
-        Publish();
+        if (!HoldsBack)
+        {
+            Publish();
+        }
     }
 
     /// <summary>Puts a chain into the used ring; the driver sees it with <see cref="Publish"/>.</summary>
@@ -222,7 +228,7 @@ public sealed class ScriptedQueue
 
         JudgeDirections();
         JudgeTable();
-        return new HeldChain(this, scratch, Fingerprint(scratch));
+        return new HeldChain(this, scratch, Fingerprint(scratch.Readable));
     }
 
     /// <summary>Virtio 1.4 section 5.10.6.4: outgoing buffers are readable for the device, incoming and event buffers writable.</summary>
@@ -249,26 +255,27 @@ public sealed class ScriptedQueue
 
     private void Reexamine(HeldChain chain)
     {
-        if (IsStopped || !queue.Ring.TryReread(chain.Id, scratch))
+        if (IsStopped)
         {
             return;
         }
 
-        if (!scratch.Buffers.SequenceEqual((RingBuffer[])[.. chain.Buffers]))
+        RingBuffer[] buffers = [.. chain.Buffers];
+        if (queue.Ring.TryReread(chain.Id, scratch) && !scratch.Buffers.SequenceEqual(buffers))
         {
             observer.DriverErred("RS-04", Index, $"the descriptors of chain {chain.Id} were changed before the device returned it");
         }
-        else if (Fingerprint(scratch) != chain.Fingerprint)
+        else if (Fingerprint(buffers.AsSpan(0, chain.ReadableCount)) != chain.Fingerprint)
         {
             observer.DriverErred("RS-04", Index, $"the contents of chain {chain.Id}, which the device reads, were changed before the device returned it");
         }
     }
 
-    private int Fingerprint(DeviceChain chain)
+    private int Fingerprint(ReadOnlySpan<RingBuffer> readable)
     {
         HashCode hash = default;
         ulong left = LongestPacket;
-        foreach (ref readonly RingBuffer buffer in chain.Readable)
+        foreach (ref readonly RingBuffer buffer in readable)
         {
             int piece = (int)Math.Min(buffer.Length, left);
             left -= (uint)piece;

@@ -30,6 +30,9 @@ internal sealed class BackEndRing(int index)
     /// <summary>A kick was seen since the ring was last stopped.</summary>
     public bool Kicked { get; set; }
 
+    /// <summary>A kick was seen while DRIVER_OK was missing, and messages that came before it may not have been looked at.</summary>
+    public bool KickedEarly { get; set; }
+
     /// <summary>The kick descriptor is in the session's epoll set.</summary>
     public bool Watched { get; set; }
 

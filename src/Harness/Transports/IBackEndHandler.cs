@@ -107,6 +107,11 @@ public interface IBackEndHandler
     /// <summary>The front end kicked a started queue in-band.</summary>
     void QueueKicked(BackEndQueue queue) => QueueChanged(queue);
 
+    /// <summary>A ring was kicked while the driver's status, which the front end passes on, did not have DRIVER_OK.</summary>
+    void QueueKickedEarly(int queue)
+    {
+    }
+
     /// <summary>RESET_DEVICE, status 0, or the front end went away: forget all state but the configuration.</summary>
     void Reset();
 }

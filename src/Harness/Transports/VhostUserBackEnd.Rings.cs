@@ -234,7 +234,7 @@ public sealed partial class VhostUserBackEnd
             memory is null ||
             ring.Size == 0 ||
             ring.Address is not { } address ||
-            (rules.WaitsForDriverOk && status.HasFlag(DeviceStatus.Driver) && !status.HasFlag(DeviceStatus.DriverOk)))
+            (rules.WaitsForDriverOk && LacksDriverOk))
         {
             return null;
         }
@@ -354,6 +354,24 @@ public sealed partial class VhostUserBackEnd
         return guestAddress % alignment == 0 ? null : $"{part} at guest address 0x{guestAddress:x} is not aligned to {alignment}";
     }
 
+    private bool LacksDriverOk => status.HasFlag(DeviceStatus.Driver) && !status.HasFlag(DeviceStatus.DriverOk);
+
+    /// <summary>Every message that the front end sent before such a kick has been served by now.</summary>
+    private void TellEarlyKicks()
+    {
+        foreach (BackEndRing ring in rings)
+        {
+            if (ring.KickedEarly)
+            {
+                ring.KickedEarly = false;
+                if (LacksDriverOk)
+                {
+                    handler.QueueKickedEarly(ring.Index);
+                }
+            }
+        }
+    }
+
     private void StartKickedRings()
     {
         Span<EpollEvent> ready = stackalloc EpollEvent[rings.Length + 2];
@@ -369,6 +387,7 @@ public sealed partial class VhostUserBackEnd
             BackEndRing ring = rings[(int)entry.Token];
             Unwatch(ring);
             ring.Kicked = true;
+            ring.KickedEarly = LacksDriverOk;
             if (UpdateQueue(ring) is { } defect)
             {
                 log?.Invoke($"{VsockQueue.Name(ring.Index)} was kicked and cannot start: {defect}");

@@ -82,6 +82,7 @@ public sealed partial class VhostUserBackEnd : IDisposable
             using ReceivedMessage message = connection.Receive(Deadline.In(TimeSpan.Zero));
             if (message.Outcome == ReceiveOutcome.Timeout)
             {
+                TellEarlyKicks();
                 break;
             }
 
