@@ -33,7 +33,7 @@ internal static class DrivenTransfer
         if (flow.Id.Type == SocketType.Seqpacket)
         {
             Exchange.Same(flow.ReadMessage().Data, up, "guest to device");
-            SendMessage(flow, down, c.Device.MaxPayload);
+            SendMessage(c, flow, down, c.Device.MaxPayload);
             GuestExchange.ReceiveMessage(guest, down, "device to guest");
             return;
         }
@@ -82,7 +82,7 @@ internal static class DrivenTransfer
     /// <param name="flags">Of the last piece.</param>
     /// <param name="between">Called after each piece but the last.</param>
     public static void SendMessage(
-        Flow flow, ReadOnlySpan<byte> message, int piece, SeqpacketFlags flags = SeqpacketFlags.EndOfMessage, Action? between = null)
+        DriverContext c, Flow flow, ReadOnlySpan<byte> message, int piece, SeqpacketFlags flags = SeqpacketFlags.EndOfMessage, Action? between = null)
     {
         for (int at = 0; at < message.Length;)
         {
@@ -90,8 +90,11 @@ internal static class DrivenTransfer
             if (flow.PeerFree < n)
             {
                 flow.Send(Op.CreditRequest);
-                _ = flow.Expect("no-credit-update", Op.CreditUpdate);
-                DriverContext.Require(flow.PeerFree >= n, "no-credit", $"credit for {n} bytes", $"buf_alloc={flow.PeerBufAlloc} fwd_cnt={flow.PeerFwdCnt} sent={flow.TxCnt}");
+                DriverContext.Require(
+                    c.Eventually(() => flow.PeerFree >= n),
+                    "no-credit",
+                    $"credit for {n} bytes in answer to CREDIT_REQUEST, everything before having been read",
+                    $"buf_alloc={flow.PeerBufAlloc} fwd_cnt={flow.PeerFwdCnt} sent={flow.TxCnt}");
             }
 
             bool isLast = at + n == message.Length;

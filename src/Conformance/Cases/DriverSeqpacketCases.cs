@@ -66,7 +66,7 @@ public static class DriverSeqpacketCases
         ulong seed = c.Seed;
         foreach (int size in (ReadOnlySpan<int>)[1, 2, 44, full - 1, full, full + 1, 2 * full, 60_000, (int)flow.PeerBufAlloc])
         {
-            DrivenTransfer.SendMessage(flow, GuestSocket.Seeded(++seed, size), full);
+            DrivenTransfer.SendMessage(c, flow, GuestSocket.Seeded(++seed, size), full);
             guest.ExpectMessage(seed, size);
         }
     }
@@ -78,7 +78,7 @@ public static class DriverSeqpacketCases
         foreach (int piece in (ReadOnlySpan<int>)[1, 7, 100, 299])
         {
             byte[] data = c.RandomBytes(300);
-            DrivenTransfer.SendMessage(flow, data, piece, between: () =>
+            DrivenTransfer.SendMessage(c, flow, data, piece, between: () =>
             {
                 if (c.Random.Next(5) == 0)
                 {
@@ -115,7 +115,7 @@ public static class DriverSeqpacketCases
         foreach ((int size, SeqpacketFlags flags) in (ReadOnlySpan<(int, SeqpacketFlags)>)[(10, EomEor), (10, Eom), (9000, EomEor), (9000, Eom), (1, EomEor)])
         {
             byte[] data = c.RandomBytes(size);
-            DrivenTransfer.SendMessage(flow, data, c.Device.MaxPayload, flags);
+            DrivenTransfer.SendMessage(c, flow, data, c.Device.MaxPayload, flags);
             GuestReceived received = guest.Receive(size + 1000);
             DriverContext.Require(received.Result.Value == size, "wrong-boundary", $"one message of {size} bytes at the guest's application", received.Result.ToString());
             Exchange.Same(received.Data, data, "device to guest");
@@ -133,7 +133,7 @@ public static class DriverSeqpacketCases
         byte[][] down = [.. Enumerable.Range(0, Messages).Select(_ => c.RandomBytes(c.Random.Next(1, 200)))];
         foreach (byte[] message in down)
         {
-            DrivenTransfer.SendMessage(flow, message, 200);
+            DrivenTransfer.SendMessage(c, flow, message, 200);
         }
 
         byte[][] up = [.. Enumerable.Range(0, Messages).Select(_ => guest.Send(c.Random.Next(1, 200)))];
@@ -156,8 +156,8 @@ public static class DriverSeqpacketCases
         {
             byte[] data = c.RandomBytes(size);
             byte[] next = c.RandomBytes(100);
-            DrivenTransfer.SendMessage(flow, data, Math.Min(size / 3, c.Device.MaxPayload));
-            DrivenTransfer.SendMessage(flow, next, 100);
+            DrivenTransfer.SendMessage(c, flow, data, Math.Min(size / 3, c.Device.MaxPayload));
+            DrivenTransfer.SendMessage(c, flow, next, 100);
             GuestReceived part = guest.Receive(buffer);
             Exchange.Same(part.Data, data.AsSpan(0, buffer), "device to guest, the beginning of a message");
             DriverContext.Require(
@@ -178,7 +178,7 @@ public static class DriverSeqpacketCases
                 byte[] whole = c.RandomBytes(200);
                 if (behindWhole)
                 {
-                    DrivenTransfer.SendMessage(flow, whole, 200);
+                    DrivenTransfer.SendMessage(c, flow, whole, 200);
                 }
 
                 flow.Send(Op.Rw, c.RandomBytes(300));
@@ -308,14 +308,14 @@ public static class DriverSeqpacketCases
         (GuestSocket guest, Flow flow) = DrivenSocket.Open(c, SocketType.Seqpacket);
         byte[] before = c.RandomBytes(300);
         byte[] next = c.RandomBytes(500);
-        DrivenTransfer.SendMessage(flow, before, 300);
+        DrivenTransfer.SendMessage(c, flow, before, 300);
         flow.Send(Op.Rw, flags: (uint)Eom);
-        DrivenTransfer.SendMessage(flow, next, 500);
+        DrivenTransfer.SendMessage(c, flow, next, 500);
 
         // An end of message that carries nothing ends the pieces before it.
         flow.Send(Op.Rw, before);
         flow.Send(Op.Rw, flags: (uint)Eom);
-        DrivenTransfer.SendMessage(flow, next, 500);
+        DrivenTransfer.SendMessage(c, flow, next, 500);
         c.Fence();
         if (flow.Log.Any(p => p.Op == Op.Rst))
         {
@@ -406,7 +406,7 @@ public static class DriverSeqpacketCases
                     "no-credit",
                     "CREDIT_UPDATE (or credit in another packet) once the guest's application has read every message",
                     $"no room for {size} bytes within {c.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={flow.PeerBufAlloc} fwd_cnt={flow.PeerFwdCnt} sent={flow.TxCnt}");
-                DrivenTransfer.SendMessage(flow, message, c.Device.MaxPayload);
+                DrivenTransfer.SendMessage(c, flow, message, c.Device.MaxPayload);
                 guest.ExpectMessage(c.Seed, size);
             }
         }
@@ -421,7 +421,7 @@ public static class DriverSeqpacketCases
         foreach (int size in (ReadOnlySpan<int>)[1, 500, 10_000])
         {
             byte[] data = c.RandomBytes(size);
-            DrivenTransfer.SendMessage(flow, data, c.Device.MaxPayload);
+            DrivenTransfer.SendMessage(c, flow, data, c.Device.MaxPayload);
             GuestExchange.ReceiveMessage(guest, data, "device to guest");
             total += (uint)size;
             DrivenTransfer.ExpectFwdCnt(c, flow, total);
@@ -443,7 +443,7 @@ public static class DriverSeqpacketCases
         for (int i = 0; i < Count; i++)
         {
             DriverContext.Require(c.Eventually(() => flow.PeerFree >= Size), "no-credit", "credit as the guest's application reads", $"{flow.PeerFree}");
-            DrivenTransfer.SendMessage(flow, down.AsSpan(i * Size, Size), c.Device.MaxPayload);
+            DrivenTransfer.SendMessage(c, flow, down.AsSpan(i * Size, Size), c.Device.MaxPayload);
             Exchange.Same(flow.ReadMessage().Data, up.AsSpan(i * Size, Size), $"guest to device, message {i}");
         }
 
@@ -461,7 +461,7 @@ public static class DriverSeqpacketCases
         byte[] data = GuestSocket.Seeded(c.Seed, count * Size);
         for (int i = 0; i < count; i++)
         {
-            DrivenTransfer.SendMessage(flow, data.AsSpan(i * Size, Size), Size);
+            DrivenTransfer.SendMessage(c, flow, data.AsSpan(i * Size, Size), Size);
         }
 
         c.Fence();
