@@ -169,4 +169,8 @@ internal static class DrivenTransfer
         c.Fence();
         return flow.Log.Last(p => p.Op == Op.CreditUpdate);
     }
+
+    /// <summary>Notes when the device had to ask for the credit that reading had made.</summary>
+    public static void DiscourageAsking(DriverContext c, Flow flow) => c.Discourage(
+        flow.TimesAsked > 0, "credit-untold", "credit is told once the guest's application has read, before the sender stalls", $"it was told only when asked, {flow.TimesAsked} times");
 }

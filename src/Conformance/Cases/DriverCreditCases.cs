@@ -414,8 +414,8 @@ public static class DriverCreditCases
         DrivenTransfer.Echo(c, guest, flow);
     }
 
-    // No rule says when a receiver has to tell, and none that a sender has to ask: it "waits and checks again". So a receiver that never tells keeps a sender that
-    // does what the text says waiting for ever, and delivery is guaranteed.
+    // No rule says when a receiver has to tell, and a sender may ask. A receiver that tells only when asked is legal and makes every sender stall that does not ask; one
+    // that does not tell then either breaks the delivery that is guaranteed.
     [Case(
         "VSC-2068",
         "VS-X-17",
@@ -433,6 +433,7 @@ public static class DriverCreditCases
             Task<GuestTransfer> receiving = guest.BulkReceive(c.Seed, (ulong)total, chunk);
             flow.Write(GuestSocket.Seeded(c.Seed, total));
             _ = guest.ExpectReceived(receiving, total);
+            DrivenTransfer.DiscourageAsking(c, flow);
         }
     }
 
@@ -452,12 +453,10 @@ public static class DriverCreditCases
                 int sent = DrivenTransfer.FillWindow(c, flow, c.Seed);
                 c.Fence();
                 _ = guest.ExpectReceived(guest.BulkReceive(c.Seed, (ulong)sent, sent), sent);
-                DriverContext.Require(
-                    c.Eventually(() => flow.PeerFree > 0),
-                    "no-credit",
-                    "CREDIT_UPDATE (or credit in another packet) once the guest's application has read",
-                    $"no credit within {c.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={flow.PeerBufAlloc} fwd_cnt={flow.PeerFwdCnt} sent={flow.TxCnt}");
+                flow.AwaitCredit(1);
             }
+
+            DrivenTransfer.DiscourageAsking(c, flow);
         }
     }
 

@@ -401,14 +401,12 @@ public static class DriverSeqpacketCases
             for (int i = 0; i < 12; i++)
             {
                 byte[] message = GuestSocket.Seeded(c.Seed, size);
-                DriverContext.Require(
-                    c.Eventually(() => flow.PeerFree >= size),
-                    "no-credit",
-                    "CREDIT_UPDATE (or credit in another packet) once the guest's application has read every message",
-                    $"no room for {size} bytes within {c.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={flow.PeerBufAlloc} fwd_cnt={flow.PeerFwdCnt} sent={flow.TxCnt}");
+                flow.AwaitCredit((uint)size);
                 DrivenTransfer.SendMessage(c, flow, message, c.Device.MaxPayload);
                 guest.ExpectMessage(c.Seed, size);
             }
+
+            DrivenTransfer.DiscourageAsking(c, flow);
         }
     }
 

@@ -97,19 +97,45 @@ public sealed class Flow
     {
         while (!data.IsEmpty)
         {
-            if (PeerFree == 0 && !end.Timeline.WaitUntil(() => PeerFree > 0))
-            {
-                throw new ExpectationException(
-                    "no-credit",
-                    $"CREDIT_UPDATE (or credit in another packet) once the {(end.IsHost ? "guest's" : "host")} application has read",
-                    $"no credit within {end.Timeline.Patience.TotalSeconds:0.###} s: buf_alloc={PeerBufAlloc} fwd_cnt={PeerFwdCnt} sent={TxCnt}");
-            }
-
+            AwaitCredit(1);
             int n = (int)Math.Min(Math.Min((uint)data.Length, PeerFree), (uint)Math.Min(pieceSize, end.MaxPayload));
             Send(Op.Rw, data[..n]);
             data = data[n..];
         }
     }
+
+    /// <summary>
+    /// Waits for room at the peer. The host's side asks for it when none was told for a while: a receiver need not tell unasked (virtio 1.4 section
+    /// 5.10.6.3), and what it does is to be seen by <see cref="TimesAsked"/>.
+    /// </summary>
+    /// <param name="need">Bytes.</param>
+    /// <exception cref="ExpectationException">No credit came.</exception>
+    public void AwaitCredit(uint need)
+    {
+        TimeSpan patience = end.Timeline.Patience;
+        if (PeerFree >= need || end.Timeline.WaitUntil(end.IsHost ? patience / 2 : patience, () => PeerFree >= need))
+        {
+            return;
+        }
+
+        if (end.IsHost)
+        {
+            TimesAsked++;
+            Send(Op.CreditRequest);
+            if (end.Timeline.WaitUntil(() => PeerFree >= need))
+            {
+                return;
+            }
+        }
+
+        throw new ExpectationException(
+            "no-credit",
+            $"CREDIT_UPDATE (or credit in another packet) once the {(end.IsHost ? "guest's" : "host")} application has read",
+            $"no credit within {patience.TotalSeconds:0.###} s: buf_alloc={PeerBufAlloc} fwd_cnt={PeerFwdCnt} sent={TxCnt}");
+    }
+
+    /// <summary>How often <see cref="AwaitCredit"/> had to ask.</summary>
+    public int TimesAsked { get; private set; }
 
     /// <summary>REQUEST, then RESPONSE.</summary>
     public Packet Connect()
