@@ -19,7 +19,7 @@ Option<uint> buffer = new("--buffer") { Description = "receive buffer of one con
 Option<int> maxConnections = new("--max-connections") { Description = "connections at a time", HelpName = "N", DefaultValueFactory = _ => 1024 };
 Option<int> closeTimeout = new("--close-timeout-ms")
 {
-    Description = "how long a guest may leave a shutdown unanswered",
+    Description = "how long a guest, or the driver's device, may leave a shutdown unanswered",
     HelpName = "N",
     DefaultValueFactory = _ => 2000,
 };

@@ -43,7 +43,7 @@ internal sealed partial class DriverMutantTests
             bench.Timeline.Patience = TimeSpan.FromMilliseconds(100);
             try
             {
-                if (bench.Timeline.WaitUntil(TimeSpan.FromSeconds(2), () => bench.Device.IsUp || bench.Driver.HasExited) && bench.Device.IsUp)
+                if (bench.Timeline.WaitUntil(TimeSpan.FromSeconds(2), () => bench.Device.IsUp || bench.Agent.Hello.IsCompleted) && bench.Device.IsUp)
                 {
                     Use(bench);
                 }
@@ -53,8 +53,7 @@ internal sealed partial class DriverMutantTests
                 // What a device makes of a broken driver is not the question here.
             }
 
-            // The device refuses what it cannot follow, and the driver has nothing to drive then.
-            Assert.That(bench.Driver.Fault, Is.Null.Or.Contains("the back end refused"));
+            Assert.That(bench.Driver.Fault, Is.Null);
         }
     }
 

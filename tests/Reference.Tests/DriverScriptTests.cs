@@ -283,9 +283,24 @@ internal sealed class DriverScriptTests
     [Test]
     public void Device_WithAReservedCid_IsNotDriven()
     {
-        using ScriptedBench bench = new(waits: false, parts: new DriverParts());
+        using ScriptedBench bench = new(waits: false);
         bench.Device.GuestCid = Cid.Host;
-        Assert.That(bench.Timeline.WaitUntil(() => bench.Driver.HasExited));
-        Assert.That(bench.Driver.Fault, Does.Contain("guest_cid 2"));
+        ExpectNoDevice(bench, "guest_cid 2");
+    }
+
+    [Test]
+    public void Device_BehindAnIommu_IsNotDriven()
+    {
+        using ScriptedBench bench = new(VirtioFeatures.AccessPlatform, waits: false);
+        ExpectNoDevice(bench, "features 0x");
+    }
+
+    private static void ExpectNoDevice(ScriptedBench bench, string reason)
+    {
+        bench.Await(bench.Agent.Hello);
+        Assert.That(bench.Device.IsUp, Is.False);
+        Assert.That(bench.Log, Has.One.Contains(reason));
+        int fd = bench.Await(bench.Agent.Socket(SocketType.Stream)).OrThrow("socket");
+        Assert.That(bench.Await(bench.Agent.Connect(fd, new VsockAddress(2, 1))).Errno, Is.EqualTo(LinuxErrno.NoDevice));
     }
 }

@@ -31,7 +31,6 @@ internal sealed class DriverMachine : IWatcher, IDisposable
 
     /// <summary>Starts the device, which stays its owner's; the agent's line becomes this object's.</summary>
     /// <exception cref="TransportException">The device does not answer, or not as it must.</exception>
-    /// <exception cref="DriverException">The driver does not drive such a device.</exception>
     public DriverMachine(DriverDevice device, UnixStream agentLine, DriverParts parts, DriverOptions options, EventLoop loop, Action<string>? sink)
     {
         this.loop = loop;
@@ -129,11 +128,17 @@ internal sealed class DriverMachine : IWatcher, IDisposable
 
     private void Start()
     {
-        // Section 5.10.5: the CID, the event buffers, the rx buffers.
-        device.ReadCid();
-        events?.Fill();
-        receive.Fill();
-        device.Start([.. Queues]);
+        try
+        {
+            device.BringUp(transmit, receive, events);
+        }
+        catch (Exception e) when (e is DriverException or TransportException { Fault: TransportFault.Refused })
+        {
+            // A guest lives without a device, and its sockets say so.
+            device.GiveUp();
+            Fail(e.Message);
+        }
+
         foreach (DriverQueue queue in Queues)
         {
             watches.Add(loop.Watch(queue.Call.Fd, EpollEvents.Readable, queue));
@@ -178,15 +183,12 @@ internal sealed class DriverMachine : IWatcher, IDisposable
     private void Fail(string defect)
     {
         log.Error(defect);
-        if (device.Identity.IsUp)
+        device.Identity.IsUp = false;
+        foreach (DriverQueue queue in Queues)
         {
-            device.Identity.IsUp = false;
-            foreach (DriverQueue queue in Queues)
-            {
-                queue.Abandon();
-            }
-
-            lifecycle.EndAll();
+            queue.Abandon();
         }
+
+        lifecycle.EndAll();
     }
 }

@@ -26,14 +26,15 @@ public sealed class ReferenceDriver : IDisposable
     public bool HasExited => completion.Task.IsCompleted;
 
     /// <summary>
-    /// Why it ended if it was not asked to: the device could not be driven, or a fault of its own. Null while it runs and when it ended in order.
+    /// Why it ended if it was not asked to: nobody serves the socket or not as vhost-user says, or a fault of its own. Null while it runs and when it
+    /// ended in order. A device that it does not drive is no reason to end: its guest lives without one.
     /// </summary>
     public string? Fault { get; private set; }
 
     /// <summary>Completes, always with success, when the driver has ended.</summary>
     public Task Completion => completion.Task;
 
-    /// <summary>Starts the driver; it says hello on the agent's line once its device runs.</summary>
+    /// <summary>Starts the driver; it says hello on the agent's line once its device runs, or is given up.</summary>
     /// <param name="deviceSocket">The vhost-user socket, on which somebody listens; exactly one connection is made.</param>
     /// <param name="agentLine">The server's end of the agent protocol; becomes the driver's.</param>
     /// <param name="parts">What it decides; null: as the specification says. One set serves one driver.</param>
@@ -78,7 +79,7 @@ public sealed class ReferenceDriver : IDisposable
                 machine.Turn();
             }
         }
-        catch (Exception e) when (e is TransportException or DriverException)
+        catch (TransportException e)
         {
             Fault = e.Message;
         }

@@ -22,6 +22,7 @@ internal sealed class DriverDevice : IDisposable
     private readonly DriverOptions options;
     private readonly GuestMemory memory;
     private readonly GuestArena arena;
+    private string? refusal;
 
     private DriverDevice(VhostUserFrontEnd frontEnd, DriverParts parts, DriverOptions options)
     {
@@ -42,9 +43,8 @@ internal sealed class DriverDevice : IDisposable
 
     public bool HasEventQueue => frontEnd.HasEventQueue;
 
-    /// <summary>Connects to a device and negotiates with it.</summary>
+    /// <summary>Connects to a device and negotiates with it; <see cref="BringUp"/> tells when that came to nothing.</summary>
     /// <exception cref="TransportException">The device does not answer, or not as it must.</exception>
-    /// <exception cref="DriverException">The driver does not drive such a device.</exception>
     public static DriverDevice Open(string socket, DriverParts parts, DriverOptions options)
     {
         VhostUserFrontEnd frontEnd = VhostUserFrontEnd.Connect(socket, new VhostUserFrontEndOptions { Deadline = options.DeviceDeadline, KickOnStart = false });
@@ -90,8 +90,49 @@ internal sealed class DriverDevice : IDisposable
     public PostedBuffers MakeEventQueue(Action<string> reportBroken, TakeBuffer take) =>
         new(VsockQueue.Event, MakeRing(VsockQueue.Event), arena, EventBuffers, VsockEvent.Size, parts.Queues, reportBroken, take);
 
+    /// <summary>Section 5.10.5: the CID, the event buffers, the rx buffers. Then the device may run.</summary>
+    /// <exception cref="DriverException">The driver does not drive such a device.</exception>
+    /// <exception cref="TransportException">The device does not answer, or refuses.</exception>
+    public void BringUp(TransmitRing transmit, PostedBuffers receive, PostedBuffers? events)
+    {
+        if (refusal is not null)
+        {
+            throw new DriverException(refusal);
+        }
+
+        ReadCid();
+        events?.Fill();
+        receive.Fill();
+        Start(events is null ? [receive, transmit] : [receive, transmit, events]);
+    }
+
+    /// <summary>Tells the device, where it can be told, that it will not be driven (section 2.1).</summary>
+    public void GiveUp()
+    {
+        if (!frontEnd.Has(VhostUserProtocolFeatures.Status))
+        {
+            return;
+        }
+
+        try
+        {
+            frontEnd.SetStatus(frontEnd.GetStatus() | DeviceStatus.Failed);
+            frontEnd.Flush();
+        }
+        catch (TransportException)
+        {
+            // It is given up in any case.
+        }
+    }
+
+    public void Dispose()
+    {
+        frontEnd.Dispose();
+        memory.Dispose();
+    }
+
     /// <summary>Hands the queues over, has the device run and only then notifies it (ST-06).</summary>
-    public void Start(IReadOnlyList<DriverQueue> queues)
+    private void Start(IReadOnlyList<DriverQueue> queues)
     {
         frontEnd.ShareMemory(memory);
         foreach (DriverQueue queue in queues)
@@ -111,12 +152,6 @@ internal sealed class DriverDevice : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        frontEnd.Dispose();
-        memory.Dispose();
-    }
-
     private static ulong SizeOfMemory(DriverOptions options)
     {
         const ulong Page = 4096;
@@ -131,11 +166,19 @@ internal sealed class DriverDevice : IDisposable
         VirtioFeatures offered = frontEnd.OfferedFeatures;
         if (!parts.Features.Drives(offered))
         {
-            throw new DriverException($"the device offers features 0x{(ulong)offered:x}, which this driver does not drive");
+            refusal = $"the device offers features 0x{(ulong)offered:x}, which this driver does not drive";
+            return;
         }
 
         Identity.Features = parts.Features.Accept(offered);
-        frontEnd.AcceptFeatures(Identity.Features);
+        try
+        {
+            frontEnd.AcceptFeatures(Identity.Features);
+        }
+        catch (TransportException e) when (e.Fault == TransportFault.Refused)
+        {
+            refusal = e.Message;
+        }
     }
 
     private DriverRing MakeRing(int index)

@@ -7,7 +7,7 @@ namespace Vsockspec.Reference.Driver;
 /// <summary>The tx queue: packets go out of slots in guest memory, one slot for each packet that the device has.</summary>
 internal sealed class TransmitRing : DriverQueue
 {
-    /// <summary>The most descriptors of one packet.</summary>
+    /// <summary>The most buffers that a slot has a table for.</summary>
     private const int MostBuffers = 4;
 
     private const uint TableBytes = MostBuffers * SplitDescriptor.Size;
@@ -17,6 +17,7 @@ internal sealed class TransmitRing : DriverQueue
     private readonly DriverEgressRules egress;
     private readonly Stack<ulong> free = new();
     private readonly ulong[] byId;
+    private readonly int entriesOfPacket;
 
     public TransmitRing(DriverRing ring, GuestArena arena, DriverQueueRules rules, DriverEgressRules egress, Action<string> reportBroken)
         : base(VsockQueue.Tx, ring, rules, reportBroken)
@@ -24,6 +25,7 @@ internal sealed class TransmitRing : DriverQueue
         memory = arena.Memory;
         this.egress = egress;
         byId = new ulong[ring.Setup.Size];
+        entriesOfPacket = rules.UsesIndirect(ring.Setup.Indirect) ? 1 : rules.TransmitBuffers;
         for (int i = 0; i < ring.Setup.Size; i++)
         {
             free.Push(arena.Allocate(SlotBytes));
@@ -31,7 +33,7 @@ internal sealed class TransmitRing : DriverQueue
     }
 
     /// <summary>Any packet can be written.</summary>
-    public bool HasRoom => !IsBroken && free.Count > 0 && Ring.FreeDescriptors >= MostBuffers;
+    public bool HasRoom => !IsBroken && free.Count > 0 && Ring.FreeDescriptors >= entriesOfPacket;
 
     /// <summary>Takes back what the device has sent. True when there is room that was not there before.</summary>
     public bool Reclaim()

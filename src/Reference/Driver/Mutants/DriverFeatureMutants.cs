@@ -33,7 +33,7 @@ internal static class DriverFeatureMutants
 
     private sealed class Timid : DriverFeatureRules
     {
-        internal override bool Drives(VirtioFeatures offered) => (offered & ~Defined) == 0;
+        internal override bool Drives(VirtioFeatures offered) => base.Drives(offered) && (offered & ~Defined) == 0;
     }
 
     private sealed class Literal : DriverFeatureRules

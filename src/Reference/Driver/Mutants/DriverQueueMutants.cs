@@ -135,6 +135,8 @@ internal static class DriverQueueMutants
 
     private sealed class Sending(CutBuffers cut) : DriverQueueRules
     {
+        internal override int TransmitBuffers => base.TransmitBuffers + 1;
+
         internal override int CutTransmit(ulong address, uint payload, Span<RingBuffer> into) => cut(address, payload, into);
     }
 

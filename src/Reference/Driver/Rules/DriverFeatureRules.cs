@@ -6,8 +6,7 @@ namespace Vsockspec.Reference.Driver;
 public class DriverFeatureRules
 {
     /// <summary>
-    /// Everything that the driver knows how to use. ACCESS_PLATFORM is not among it: over vhost-user it makes every address one of an IOMMU, whose
-    /// translations this front end does not serve. ORDER_PLATFORM asks for barriers that order memory against a device; the other side is a
+    /// Everything that the driver knows how to use. ORDER_PLATFORM asks for barriers that order memory against a device; the other side is a
     /// processor here, and the rings' barriers are enough for both.
     /// </summary>
     internal const VirtioFeatures Understood =
@@ -20,8 +19,11 @@ public class DriverFeatureRules
         VirtioFeatures.RingPacked |
         VirtioFeatures.OrderPlatform;
 
-    /// <summary>Whether the driver drives a device that offers these. Bits that it does not know are no reason not to (FE-09).</summary>
-    internal virtual bool Drives(VirtioFeatures offered) => true;
+    /// <summary>
+    /// Whether the driver drives a device that offers these. Bits that it does not know are no reason not to (FE-09). ACCESS_PLATFORM is one: over
+    /// vhost-user it makes every address one of an IOMMU, whose translations this machine does not have, and the device may need them (FE-11).
+    /// </summary>
+    internal virtual bool Drives(VirtioFeatures offered) => !offered.HasFlag(VirtioFeatures.AccessPlatform);
 
     /// <summary>What is accepted of what is offered; bit 30 is the session's business.</summary>
     internal virtual VirtioFeatures Accept(VirtioFeatures offered) => offered & Understood;

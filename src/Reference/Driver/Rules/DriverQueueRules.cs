@@ -28,6 +28,9 @@ public class DriverQueueRules
         return 1;
     }
 
+    /// <summary>The most buffers that a packet is cut into.</summary>
+    internal virtual int TransmitBuffers => 2;
+
     /// <summary>The buffers of a packet: the header, then the payload (section 5.10.6).</summary>
     internal virtual int CutTransmit(ulong address, uint payload, Span<RingBuffer> into)
     {

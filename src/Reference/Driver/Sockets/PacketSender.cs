@@ -19,18 +19,17 @@ internal sealed class PacketSender(TransmitRing ring, DriverParts parts, DriverI
     /// <summary>Sends a packet without payload for a flow.</summary>
     public void Control(VsockSocket socket, Op op, uint flags = 0)
     {
-        if (op == Op.CreditUpdate)
-        {
-            // One that waits already tells the same.
-            if (socket.IsUpdateParked)
-            {
-                return;
-            }
-
-            socket.IsUpdateParked = !IsClear;
-        }
-
         Post(HeaderOf(socket, op, flags), socket);
+    }
+
+    /// <summary>Tells the host unasked what it may send. Applications read without end, so only one such packet is parked for each flow: it tells the values of the time when it is sent.</summary>
+    public void Update(VsockSocket socket)
+    {
+        if (!socket.IsUpdateParked)
+        {
+            socket.IsUpdateParked = !IsClear;
+            Control(socket, Op.CreditUpdate);
+        }
     }
 
     /// <summary>Answers a packet that belongs to no flow.</summary>

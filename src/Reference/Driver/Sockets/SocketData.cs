@@ -136,7 +136,7 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
             socket.Own.Resize(socket.Options.BufAlloc);
             if (socket.State == SocketState.Connected)
             {
-                sender.Control(socket, Op.CreditUpdate);
+                sender.Update(socket);
             }
         }
     }
@@ -281,7 +281,7 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
 
         if (parts.Credit.IsUpdateDue(socket.Own, wanted) && !socket.PeerShutdown.HasFlag(ShutdownFlags.Send))
         {
-            sender.Control(socket, Op.CreditUpdate);
+            sender.Update(socket);
         }
 
         lifecycle.AnswerShutdown(socket);
