@@ -76,8 +76,9 @@ public sealed class DriverAuditor : IRingObserver
         sound &= JudgeAddresses(header);
         sound &= JudgeType(header);
 
-        // What a driver makes of a packet that is no packet, and for which flow it takes it, is left open.
-        if (sound && !deviceIsOdd && FlowOf(FlowKey.OfGuestPacket(header)) is { } flow)
+        // What a driver makes of a packet that is no packet, and for which flow it takes it, is left open; so is what it still says of a flow of
+        // its former CID, which is forgotten here.
+        if (sound && !deviceIsOdd && header.SrcCid == guestCid && FlowOf(FlowKey.OfGuestPacket(header)) is { } flow)
         {
             Judge(flow, header);
         }

@@ -51,6 +51,19 @@ public sealed class DriverAuditorTests
     }
 
     [Test]
+    public void Cid_Changes_LatePacketsOfTheFormerOneAreNotJudgedUntilAFence()
+    {
+        Connect();
+        Receives(Op.Rw, 10);
+        _auditor.GuestCidChanged(Guest + 1);
+        Sends(Op.CreditUpdate, fwdCnt: 10);
+        Assert.That(Requirements(), Is.Empty);
+        _auditor.Fenced();
+        Sends(Op.CreditUpdate, fwdCnt: 10);
+        Assert.That(Requirements(), Is.EqualTo(new[] { "VS-RXTX-DRV-1" }));
+    }
+
+    [Test]
     public void Driver_SendingBeforeTheResponse_IsAccusedUnlessTheDeviceWasOdd()
     {
         Sends(Op.Request);
