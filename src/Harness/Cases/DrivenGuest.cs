@@ -9,8 +9,11 @@ namespace Vsockspec.Cases;
 /// <summary>A guest whose driver is judged, and the scripted device that it has. Lives for as long as it is as good as new.</summary>
 internal sealed class DrivenGuest : ISuspect, IDisposable
 {
-    /// <summary>How long the driver may take to start its queues once the guest's first program runs.</summary>
-    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(10);
+    /// <summary>
+    /// How long the driver may take to start its queues once the guest's first program runs. Ours has the modules loaded by then; whoever is slower has the
+    /// patience of each case too.
+    /// </summary>
+    private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(3);
 
     /// <summary>How long what a case left may take to go; see <see cref="GuestKeeper"/>.</summary>
     private static readonly TimeSpan LeftLimit = TimeSpan.FromSeconds(3);
@@ -67,7 +70,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
             guest = Pumping(timeline, Task.Run(() => source.Boot(new GuestVsock.VhostUser(socket), cancellation), CancellationToken.None));
             ScriptedDevice served = device;
             Guest booted = guest;
-            _ = timeline.WaitUntil(() => served.IsUp || booted.HasExited);
+            _ = timeline.WaitUntil(() => served.IsUp || served.HasLost || booted.HasExited);
             return new DrivenGuest(folder, device, evidence, guest, timeline);
         }
         catch
