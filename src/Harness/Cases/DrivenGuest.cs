@@ -65,7 +65,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
             guest = Pumping(timeline, Task.Run(() => source.Boot(new GuestVsock.VhostUser(socket), cancellation), CancellationToken.None));
             ScriptedDevice served = device;
             Guest booted = guest;
-            _ = timeline.WaitUntil(() => served.IsUp || booted.HasExited);
+            _ = timeline.WaitUntil(() => served.IsUp || served.HasLost || booted.HasExited);
             return new DrivenGuest(folder, device, evidence, guest, timeline);
         }
         catch

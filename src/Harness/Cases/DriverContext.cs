@@ -89,7 +89,7 @@ public sealed class DriverContext : ICaseStage, IGuestScript
 
     /// <summary>Fails the case unless a driver has taken the device and its queues run.</summary>
     public void RequireUp() => Require(
-        Device.IsUp || Timeline.WaitUntil(() => Device.IsUp),
+        Device.IsUp || (Timeline.WaitUntil(() => Device.IsUp || Device.HasLost) && Device.IsUp),
         "driver-absent",
         "a driver takes the device and starts its rx and tx queues",
         $"what it did: {Device.Journal}");

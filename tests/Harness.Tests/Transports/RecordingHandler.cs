@@ -54,6 +54,8 @@ internal sealed class RecordingHandler : IBackEndHandler
 
     public void QueueKicked(BackEndQueue queue) => Events.Enqueue($"kicked {queue.Index}");
 
+    public void QueueKickedEarly(int queue) => Events.Enqueue($"kicked early {queue}");
+
     public void Reset() => Events.Enqueue("reset");
 
     /// <summary>The events since the last call.</summary>
