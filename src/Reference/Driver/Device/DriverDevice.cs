@@ -140,6 +140,13 @@ internal sealed class DriverDevice : IDisposable
             frontEnd.SetUpQueue(new QueueSetup(queue.Index, queue.Ring.Setup, RingBase.Initial(queue.Ring.Setup.Layout), queue.Kick, queue.Call));
         }
 
+        foreach (DriverQueue queue in queues.Where(_ => parts.Queues.NotifiesBeforeStart))
+        {
+            frontEnd.SetVringKick((byte)queue.Index, queue.Kick);
+            queue.Kick.Signal();
+            frontEnd.Settle();
+        }
+
         foreach (DriverQueue queue in queues)
         {
             frontEnd.StartQueue(queue.Index);

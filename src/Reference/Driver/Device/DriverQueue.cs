@@ -47,14 +47,7 @@ internal abstract class DriverQueue(int index, DriverRing ring, DriverQueueRules
     }
 
     /// <summary>As <see cref="Publish"/>, while the device does not run yet; it is notified once it does.</summary>
-    public void Prepare()
-    {
-        ring.Publish();
-        if (rules.NotifiesBeforeStart)
-        {
-            Kick.Signal();
-        }
-    }
+    public void Prepare() => ring.Publish();
 
     /// <summary>The device runs: the notification that was due.</summary>
     public void Begin()

@@ -15,7 +15,7 @@ internal static class DriverConnectionMutants
         With("driver-shutdown-half-close-is-close", "VS-X-31", "Takes half a shutdown for a whole one.", () => new Remembering((known, hint) => hint == 0 ? known : ShutdownFlags.Both)),
         With("driver-shutdown-ignored", "VS-X-34", "Does not look at what the host says with SHUTDOWN.", () => new Remembering((_, _) => ShutdownFlags.None)),
         With("driver-shutdown-bits-exchanged", "VS-X-31", "Reads RECEIVE as SEND and SEND as RECEIVE.", () => new Hints(flags => (ShutdownFlags)(((flags >> 1) & 1) | ((flags & 1) << 1)))),
-        With("driver-shutdown-bits-read-as-numbers", "VS-X-40", "Reads the flags of SHUTDOWN as the number of a bit.", () => new Hints(flags => flags < 2 ? (ShutdownFlags)(1u << (int)flags) : ShutdownFlags.None)),
+        With("driver-shutdown-bits-read-as-numbers", "VS-X-31", "Reads the flags of SHUTDOWN as the number of a bit.", () => new Hints(flags => flags < 2 ? (ShutdownFlags)(1u << (int)flags) : ShutdownFlags.None)),
         With("driver-shutdown-bits-as-numbers", "VS-X-40", "Sends the numbers of the shutdown bits in place of the bits.", () => new Announcing(own => (uint)own >> 1)),
         With("driver-data-after-shutdown", "VS-X-31", "Lets an application send after it has shut that direction down.", () => new Talkative()),
         With("driver-data-to-deaf-host", "VS-X-31", "Sends although the host has said that it receives no more.", () => new Heedless()),

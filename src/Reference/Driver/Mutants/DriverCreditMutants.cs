@@ -13,7 +13,7 @@ internal static class DriverCreditMutants
         Free("driver-credit-shrink-underflows", "VS-X-22", "Takes a window smaller than what is on its way for a huge one.", w => w.PeerBufAlloc - w.OnTheWay),
         Free("driver-credit-buf-alloc-only", "VS-X-22", "Takes buf_alloc for what is free.", w => w.PeerBufAlloc),
         Learn("driver-credit-from-updates-only", "VS-X-22", "Learns credit from CREDIT_UPDATE and RESPONSE only, not from other packets.", h => h.Op is Op.CreditUpdate or Op.Response or Op.Request),
-        Learn("driver-credit-updates-unread", "VS-X-25", "Does not look at the credit in a CREDIT_UPDATE.", h => h.Op != Op.CreditUpdate),
+        Learn("driver-credit-updates-unread", "VS-X-23", "Does not look at the credit in a CREDIT_UPDATE.", h => h.Op != Op.CreditUpdate),
         new("driver-credit-never-resumes", "VS-X-23", "Does not go on sending when CREDIT_UPDATE brings credit.", p => p with { Credit = new Sleepy() }),
         new("driver-credit-charges-headers", "VS-X-19", "Counts 44 bytes of header for each packet against the host's buffer.", p => p with { Credit = new ChargesHeaders() }),
         Claim("driver-credit-claims-nothing", "VS-CRED-DRV-2", "Sends buf_alloc and fwd_cnt as 0 in every packet.", _ => (0, 0)),

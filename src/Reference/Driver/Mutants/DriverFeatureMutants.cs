@@ -2,7 +2,7 @@ using Vsockspec.Wire;
 
 namespace Vsockspec.Reference.Driver.Mutants;
 
-/// <summary>Features, virtio 1.4 sections 2.2, 5.10.3 and 6, and the CID of section 5.10.4.</summary>
+/// <summary>Features, virtio 1.4 sections 2.2, 5.10.3 and 6.</summary>
 internal static class DriverFeatureMutants
 {
     public static IEnumerable<DriverMutant> All =>
@@ -21,7 +21,6 @@ internal static class DriverFeatureMutants
         }),
         new("driver-feature-none-is-no-stream", "VS-FEAT-DRV-2", "Has no streams unless STREAM was accepted.", p => p with { Features = new Literal() }),
         new("driver-feature-seqpacket-always", "VS-X-43", "Serves seqpacket although it was not negotiated.", p => p with { Features = new ServesSeqpacket() }),
-        new("driver-cid-reserved-taken", "VS-X-06", "Takes a reserved guest_cid for its own.", p => p with { Features = new Credulous() }),
     ];
 
     private static VirtioFeatures Defined => Enum.GetValues<VirtioFeatures>().Aggregate((all, one) => all | one);
@@ -45,10 +44,5 @@ internal static class DriverFeatureMutants
     private sealed class ServesSeqpacket : DriverFeatureRules
     {
         internal override bool InForce(VirtioFeatures accepted, SocketType type) => type == SocketType.Seqpacket || base.InForce(accepted, type);
-    }
-
-    private sealed class Credulous : DriverFeatureRules
-    {
-        internal override bool IsUsable(ulong guestCid) => true;
     }
 }

@@ -25,7 +25,6 @@ internal static class DriverPacketMutants
             h.Op == Op.Rw ? h with { Len = (uint)(bytes - VsockHeader.Size) } : h),
         Misread("driver-stream-loses-a-byte", "VS-X-17", "Loses the last byte of stream packets of 1000 bytes and more.", (h, _) =>
             h.Op == Op.Rw && h.Type == SocketType.Stream && h.Len >= 1000 ? h with { Len = h.Len - 1 } : h),
-        Ingress("driver-cid-foreign-served", "VS-X-15", "Takes packets for another CID than its own.", () => new AnyDestination()),
         Ingress("driver-cid-source-unchecked", "VS-X-15", "Takes packets from any CID for the host's.", () => new AnySource()),
         Ingress("driver-flow-without-host-port", "VS-X-15", "Takes packets to one guest port for those of the flow opened first.", () => new FirstHostPort()),
         Ingress("driver-type-unknown-ignored", "VS-RXTX-DRV-2", "Drops packets of unknown types.", () => new IgnoresTypes()),
@@ -56,11 +55,6 @@ internal static class DriverPacketMutants
     private sealed class Misreading(Func<VsockHeader, int, VsockHeader> change) : DriverIngressRules
     {
         internal override VsockHeader Decode(ReadOnlySpan<byte> bytes) => change(base.Decode(bytes), bytes.Length);
-    }
-
-    private sealed class AnyDestination : DriverIngressRules
-    {
-        internal override bool IsForGuest(in VsockHeader header, ulong guestCid) => header.SrcCid == Cid.Host;
     }
 
     private sealed class AnySource : DriverIngressRules
