@@ -17,7 +17,6 @@ internal static class LinuxErrno
     public const int OutOfRange = 34;
     public const int NotImplemented = 38;
     public const int NotASocket = 88;
-    public const int DestinationRequired = 89;
     public const int MessageTooLong = 90;
     public const int NoProtocolOption = 92;
     public const int ProtocolNotSupported = 93;

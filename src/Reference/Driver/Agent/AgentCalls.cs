@@ -5,7 +5,15 @@ namespace Vsockspec.Reference.Driver;
 /// <summary>Finds the code for a request.</summary>
 /// <param name="reset">Interrupts every other call.</param>
 /// <param name="powerOff">Ends the driver.</param>
-internal sealed class AgentCalls(SocketCalls sockets, OptionCalls options, DataCalls data, BulkCalls bulk, WaitCalls wait, SystemCalls system, Action reset, Action powerOff)
+internal sealed class AgentCalls(
+    SocketCalls sockets,
+    OptionCalls options,
+    DataCalls data,
+    BulkCalls bulk,
+    WaitCalls wait,
+    SystemCalls system,
+    Action reset,
+    Action powerOff)
 {
     /// <exception cref="MalformedMessageException">The request is none.</exception>
     public CallStart Start(ReadOnlySpan<byte> payload)

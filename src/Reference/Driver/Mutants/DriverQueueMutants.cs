@@ -16,7 +16,7 @@ internal static class DriverQueueMutants
         With("driver-notifies-too-seldom", "VQ-19", "Leaves out every fourth notification that the device asked for.", () => new Forgetful()),
         With("driver-call-spurious-gives-up", "VQ-22", "Gives a queue up after four notifications in a row for nothing.", () => new Touchy()),
         With("driver-used-length-ignored", "VQ-17", "Takes the whole buffer for what the device wrote.", () => new WholeBuffer()),
-        With("driver-used-length-believed", "VQ-17", "Reads as many bytes as the device says, beyond the buffer too.", () => new Believing()),
+        With("driver-used-length-believed", "B-75", "Reads as many bytes as the device says, beyond the buffer too.", () => new Believing()),
         With("driver-rx-starves", "VS-X-17", "Gives no rx buffer back after 129 packets.", () => new Reposting((queue, returned) => queue != VsockQueue.Rx || returned <= RingFull)),
         With("driver-event-buffers-kept", "VS-EVT-DRV-1", "Gives no event buffer back.", () => new Reposting((queue, _) => queue != VsockQueue.Event)),
         With("driver-event-buffers-missing", "VS-EVT-DRV-1", "Starts the device without event buffers.", () => new Initial((queue, count) => queue == VsockQueue.Event ? 0 : count)),

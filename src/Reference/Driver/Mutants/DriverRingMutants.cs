@@ -10,7 +10,7 @@ internal static class DriverRingMutants
     public static IEnumerable<DriverMutant> All =>
     [
         new("driver-ring-misaligned", "VQ-01", "Puts the descriptor table at an address that is not a multiple of 16.", p => p with { Layout = Misaligned }),
-        On("driver-ring-index-goes-back", "VQ-11", "Takes avail.idx of the rx ring back once (split).", VsockQueue.Rx, (_, ring) => new GoesBack(ring)),
+        On("driver-ring-index-goes-back", "VQ-11", "Takes avail.idx of the rx ring back by two laps (split).", VsockQueue.Rx, (_, ring) => new GoesBack(ring)),
         On("driver-ring-index-wraps-early", "VQ-23", "Counts avail.idx of the rx ring modulo twice the ring's size (split).", VsockQueue.Rx, (_, ring) => new WrapsEarly(ring)),
         On("driver-ring-chain-loops", "VQ-07", "Links the last descriptor of every fourth packet with payload back to the first (split).", VsockQueue.Tx, (memory, ring) => new Loops(memory, ring)),
         On("driver-ring-table-linked", "VQ-10", "Sets NEXT on the descriptor of an indirect table (split).", VsockQueue.Tx, (_, ring) => new LinksTables(ring)),
@@ -33,18 +33,17 @@ internal static class DriverRingMutants
 
     private sealed class GoesBack(DriverRing inner) : DriverRingDecorator(inner)
     {
-        // Late enough for the device to have seen where it was.
-        private const int WithPublish = 4;
+        // Late enough for the device to have seen where it was, and so far back that it has taken what it finds there.
+        private const int FromPublish = 4;
 
         private int publishes;
 
         public override void Publish()
         {
-            ushort before = Split?.AvailIdx ?? 0;
             base.Publish();
-            if (++publishes == WithPublish && Split is { } ring)
+            if (++publishes >= FromPublish && Split is { } ring)
             {
-                ring.AvailIdx = (ushort)(before - 1);
+                ring.AvailIdx -= (ushort)(2 * ring.Size);
             }
         }
     }

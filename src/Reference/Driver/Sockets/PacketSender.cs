@@ -22,7 +22,10 @@ internal sealed class PacketSender(TransmitRing ring, DriverParts parts, DriverI
         Post(HeaderOf(socket, op, flags), socket);
     }
 
-    /// <summary>Tells the host unasked what it may send. Applications read without end, so only one such packet is parked for each flow: it tells the values of the time when it is sent.</summary>
+    /// <summary>
+    /// Tells the host unasked what it may send. Applications read without end, so only one such packet is parked for each flow; it tells the values of
+    /// the time when it is sent.
+    /// </summary>
     public void Update(VsockSocket socket)
     {
         if (!socket.IsUpdateParked)

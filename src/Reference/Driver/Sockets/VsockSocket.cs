@@ -18,7 +18,10 @@ internal enum SocketState
     Over,
 }
 
-/// <summary>The state of one vsock socket. What happens to it is the business of <see cref="SocketLifecycle"/>, <see cref="SocketData"/> and <see cref="InboundPackets"/>.</summary>
+/// <summary>
+/// The state of one vsock socket. What happens to it is the business of <see cref="SocketLifecycle"/>, <see cref="SocketData"/> and
+/// <see cref="InboundPackets"/>.
+/// </summary>
 internal sealed class VsockSocket(SocketType type, WakeList wakeups, Action<VsockSocket> expired) : Description(wakeups), IExpiring
 {
     private const PollEvents ReadNormal = (PollEvents)0x40;
