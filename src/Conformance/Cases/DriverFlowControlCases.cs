@@ -12,8 +12,11 @@ public static class DriverFlowControlCases
     /// <summary>No number is given for what a driver may keep outside its rings; one that takes more than this is taken to have no bound.</summary>
     private const int Enormous = 20_000;
 
-    /// <summary>How long a driver may take to post buffers again before it counts as stopped.</summary>
+    /// <summary>How long a driver that has gone on may take to post buffers again before it counts as stopped.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>As <see cref="Pause"/>, where the verdict depends on whether it has stopped and not on whether it went on.</summary>
+    private static readonly TimeSpan LongPause = TimeSpan.FromSeconds(1);
 
     [Case(
         "VSC-2320",
@@ -64,7 +67,7 @@ public static class DriverFlowControlCases
         (_, Flow asked) = DrivenSocket.Open(c);
         (Task<GuestTransfer> sending, Flow flow, ulong seed) = FillTx(c);
         GuestCounters before = c.Await(c.Agent.Counters());
-        int recycled = Flood(c, () => asked.Send(Op.CreditRequest));
+        int recycled = Flood(c, () => asked.Send(Op.CreditRequest), pause: LongPause);
         GuestCounters after = c.Await(c.Agent.Counters());
         c.Record("driver.credit_requests_taken_with_tx_full", recycled >= Enormous ? $"more than {Enormous}" : $"{recycled}");
         c.Record("driver.credit_requests_taken_with_tx_full.slab_kib", after.SlabKiB - before.SlabKiB);
@@ -169,7 +172,8 @@ public static class DriverFlowControlCases
     }
 
     /// <summary>Uses all rx buffers that are there, and then each that the driver posts again, until it stops or has taken enough; how many it posted again.</summary>
-    private static int Flood(DriverContext c, Action send, int most = Enormous)
+    /// <param name="pause">Null: <see cref="Pause"/>.</param>
+    private static int Flood(DriverContext c, Action send, int most = Enormous, TimeSpan? pause = null)
     {
         ScriptedQueue rx = c.Device.Rx;
         HeldChain[] stock = DrivenRings.TakeAll(rx);
@@ -180,7 +184,7 @@ public static class DriverFlowControlCases
         }
 
         int recycled = 0;
-        while (recycled < most && c.Timeline.WaitUntil(Pause, () => rx.HasAvailable))
+        while (recycled < most && c.Timeline.WaitUntil(recycled == 0 ? c.Timeline.Patience : pause ?? Pause, () => rx.HasAvailable))
         {
             send();
             recycled++;

@@ -166,7 +166,10 @@ public static class DriverHostileCases
             c.Fence();
             answers += flow.Log.Count;
             c.Device.Forget(flow);
+            c.Device.AnswersStrays = true;
             guest.Close().OrThrow("close");
+            c.Fence();
+            c.Device.AnswersStrays = false;
         }
 
         long grown = c.Await(c.Agent.Counters()).SlabKiB - before.SlabKiB;
