@@ -10,30 +10,12 @@ internal static class DrivenEnd
 {
     private const int Bytes = 300;
 
-    /// <summary>Bytes, or for seqpacket one message, each way: the connection lives.</summary>
-    public static void Echo(DriverContext c, GuestSocket guest, Flow flow)
-    {
-        byte[] up = guest.Send(Bytes);
-        byte[] down = c.RandomBytes(Bytes);
-        if (flow.Id.Type == SocketType.Seqpacket)
-        {
-            Exchange.Same(flow.ReadMessage().Data, up, "guest to device");
-            flow.Send(Op.Rw, down, (uint)SeqpacketFlags.EndOfMessage);
-            GuestExchange.ReceiveMessage(guest, down, "device to guest");
-            return;
-        }
-
-        Exchange.Same(flow.Read(Bytes), up, "guest to device");
-        flow.Write(down);
-        Exchange.Same(guest.ReceiveExactly(Bytes), down, "device to guest");
-    }
-
     /// <summary>Fresh connections work, opened by either side: whatever the case did to others before, the driver has come through it.</summary>
     public static void EchoOnFresh(DriverContext c)
     {
         foreach ((GuestSocket guest, Flow flow) in (ReadOnlySpan<(GuestSocket, Flow)>)[DrivenSocket.Open(c), DrivenSocket.OpenFromDevice(c)])
         {
-            Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             guest.Close().OrThrow("close");
             _ = AnswerClose(flow);
         }

@@ -19,33 +19,14 @@ internal static class DrivenRings
     public static void Echo(DriverContext c, SocketType type = SocketType.Stream)
     {
         (GuestSocket guest, Flow flow) = DrivenSocket.Open(c, type);
-        Echo(c, guest, flow);
-    }
-
-    /// <inheritdoc cref="Echo(DriverContext, SocketType)"/>
-    public static void Echo(DriverContext c, GuestSocket guest, Flow flow)
-    {
-        bool isMessage = flow.Id.Type == SocketType.Seqpacket;
-        byte[] up = guest.Send(EchoBytes);
-        Exchange.Same(isMessage ? flow.ReadMessage().Data : flow.Read(up.Length), up, "guest to device");
-        byte[] down = c.RandomBytes(Math.Min(EchoBytes, c.Device.MaxPayload));
-        if (isMessage)
-        {
-            flow.Send(Op.Rw, down, (uint)SeqpacketFlags.EndOfMessage);
-            GuestExchange.ReceiveMessage(guest, down, "device to guest");
-        }
-        else
-        {
-            flow.Write(down);
-            Exchange.Same(guest.ReceiveExactly(down.Length), down, "device to guest");
-        }
+        GuestFlow.Echo(c, guest, flow);
     }
 
     /// <summary>Both directions of a connection that the device opens.</summary>
     public static void EchoFromDevice(DriverContext c)
     {
         (GuestSocket guest, Flow flow) = DrivenSocket.OpenFromDevice(c);
-        Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     /// <summary>A flow to a guest port at which nobody listens: each REQUEST on it is answered with RST.</summary>

@@ -25,29 +25,11 @@ internal static class DrivenTransfer
         return (guest, flow);
     }
 
-    /// <summary>Bytes, or for seqpacket one message, each way on an established connection that has room for them.</summary>
-    public static void Echo(DriverContext c, GuestSocket guest, Flow flow)
-    {
-        byte[] up = guest.Send(EchoBytes);
-        byte[] down = c.RandomBytes(EchoBytes);
-        if (flow.Id.Type == SocketType.Seqpacket)
-        {
-            Exchange.Same(flow.ReadMessage().Data, up, "guest to device");
-            SendMessage(c, flow, down, c.Device.MaxPayload);
-            GuestExchange.ReceiveMessage(guest, down, "device to guest");
-            return;
-        }
-
-        Exchange.Same(flow.Read(EchoBytes), up, "guest to device");
-        flow.Write(down);
-        Exchange.Same(guest.ReceiveExactly(EchoBytes), down, "device to guest");
-    }
-
     /// <summary>A fresh connection works: whatever the case did to others before, the driver has come through it.</summary>
     public static void OnFreshConnection(DriverContext c, SocketType type = SocketType.Stream)
     {
         (GuestSocket guest, Flow flow) = DrivenSocket.Open(c, type);
-        Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     /// <summary>The guest sends bytes of the case's seed without waiting for room; the number that were taken.</summary>

@@ -27,13 +27,13 @@ internal static class GuestFlow
         {
             down = down[..Math.Min(Bytes, c.Device.MaxPayload)];
             flow.Send(Op.Rw, down, (uint)SeqpacketFlags.EndOfMessage);
+            GuestExchange.ReceiveMessage(guest, down, "device to guest");
         }
         else
         {
             flow.Write(down);
+            Exchange.Same(guest.ReceiveExactly(down.Length), down, "device to guest");
         }
-
-        Exchange.Same(guest.ReceiveExactly(down.Length), down, "device to guest");
     }
 
     /// <summary>The operations that the driver has sent on the flow and nobody has looked at, credit left out: <c>rst</c>, empty for none.</summary>

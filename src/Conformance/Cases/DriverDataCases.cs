@@ -122,7 +122,7 @@ public static class DriverDataCases
         flow.ExpectNothingMore("window-not-honoured", "the flow lives with its window full");
         GuestSocket guest = listener.Accept();
         _ = guest.ExpectReceived(guest.BulkReceive(c.Seed, (ulong)sent), sent);
-        DrivenTransfer.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     [Case("VSC-2095", "VS-X-17", "VS-X-34", Title = "Data that the guest sent right before it closed arrives before its SHUTDOWN, also when the device is late to take it")]
@@ -246,7 +246,7 @@ public static class DriverDataCases
             c.Record("data.flood_of_empty_packets", flow.Log.Any(p => p.Op == Op.Rst) ? "reset" : "taken");
             if (!flow.Log.Any(p => p.Op == Op.Rst))
             {
-                DrivenTransfer.Echo(c, guest, flow);
+                GuestFlow.Echo(c, guest, flow);
             }
         }
 
@@ -283,9 +283,9 @@ public static class DriverDataCases
     public static void Stream_WithoutOfferedTypes_CarriesBytes(DriverContext c)
     {
         (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
-        DrivenTransfer.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
         (guest, flow) = DrivenSocket.OpenFromDevice(c);
-        DrivenTransfer.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     [Case("VSC-2103", "VS-X-17", "VS-X-15", Title = "A receive that waits when its first byte comes, and for the rest in many pieces (MSG_WAITALL), gets it all")]

@@ -105,17 +105,17 @@ public static class DriverEventCases
         DriverContext.Require(flow.Id.GuestCid == c.GuestCid, "old-cid-used", $"REQUEST from CID {c.GuestCid}", $"from {flow.Id.GuestCid}; it was {former} before");
         flow.Send(Op.Response);
         c.Await(connecting).OrThrow("connect");
-        DrivenEnd.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
         effects.Note("data both ways on it");
         c.Record("reset.timeline", effects);
 
         // Their address is another guest's now, for all the driver knows, so there may be no answer; nor may there be data.
         ExpectDead(c, [("flow of the guest", old, oldFlow), ("flow of the device", oldAccepted, oldFlowOfDevice)], mayBeSilent: true);
         (GuestSocket late, Flow lateFlow) = DrivenSocket.OpenFromDevice(c);
-        DrivenEnd.Echo(c, late, lateFlow);
+        GuestFlow.Echo(c, late, lateFlow);
         PutBack(c, former);
         (GuestSocket last, Flow lastFlow) = DrivenSocket.Open(c);
-        DrivenEnd.Echo(c, last, lastFlow);
+        GuestFlow.Echo(c, last, lastFlow);
     }
 
     [Case("VSC-2202", "VS-EVT-DRV-4", "VS-X-42", Title = "Listeners work on after TRANSPORT_RESET: bound to any CID when that changes too, bound to the guest's own while it stays")]
@@ -138,7 +138,7 @@ public static class DriverEventCases
         DriverContext.Require(!accepting.IsCompleted, "accept-ended", "accept waits on: the listener remains", $"{(accepting.IsCompleted ? c.Await(accepting).Result.ToString() : "")}");
         Flow flow = c.Device.NewFlow(c.NewHostPort(), anyPort);
         _ = flow.Connect();
-        DrivenEnd.Echo(c, new GuestSocket(c, c.Await(accepting).Result.OrThrow("accept")), flow);
+        GuestFlow.Echo(c, new GuestSocket(c, c.Await(accepting).Result.OrThrow("accept")), flow);
         Serves(own, ownPort, SocketType.Stream);
         if (c.Accepted.HasFlag(VirtioFeatures.Seqpacket))
         {
@@ -160,7 +160,7 @@ public static class DriverEventCases
         {
             Flow again = c.Device.NewFlow(c.NewHostPort(), port, type);
             _ = again.Connect();
-            DrivenEnd.Echo(c, listener.Accept(), again);
+            GuestFlow.Echo(c, listener.Accept(), again);
         }
     }
 
@@ -185,7 +185,7 @@ public static class DriverEventCases
             "listener-keeps-old-cid",
             $"RESPONSE: the socket that listened at CID {former} listens at CID {c.GuestCid} now",
             "RST");
-        DrivenEnd.Echo(c, own.Accept(), again);
+        GuestFlow.Echo(c, own.Accept(), again);
         PutBack(c, former);
     }
 
@@ -223,7 +223,7 @@ public static class DriverEventCases
             _ = buffers.Turn(buffers.Count, id);
             foreach ((_, GuestSocket guest, Flow flow) in all)
             {
-                DrivenEnd.Echo(c, guest, flow);
+                GuestFlow.Echo(c, guest, flow);
             }
         }
 
@@ -245,7 +245,7 @@ public static class DriverEventCases
         foreach (uint told in (ReadOnlySpan<uint>)[0, 3, 8])
         {
             (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
-            DrivenEnd.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             EventBuffers buffers = EventBuffers.Take(c);
             _ = buffers.Turn(buffers.Count, TransportReset, told);
             GuestResult received = guest.Receive(10, GuestMessage.DontWait).Result;
@@ -253,7 +253,7 @@ public static class DriverEventCases
             c.Record($"event.used_length_{told}", lives ? "ignored" : "TRANSPORT_RESET");
             if (lives)
             {
-                DrivenEnd.Echo(c, guest, flow);
+                GuestFlow.Echo(c, guest, flow);
             }
 
             buffers.Release(TransportReset);
@@ -285,8 +285,8 @@ public static class DriverEventCases
             _ = flow.Connect();
             GuestSocket accepted = listener.Accept();
             (GuestSocket guest, Flow ofGuest) = DrivenSocket.Open(c);
-            DrivenEnd.Echo(c, accepted, flow);
-            DrivenEnd.Echo(c, guest, ofGuest);
+            GuestFlow.Echo(c, accepted, flow);
+            GuestFlow.Echo(c, guest, ofGuest);
             Task<GuestReceived>[] reading = [DrivenEnd.BeginReceive(c, accepted), DrivenEnd.BeginReceive(c, guest)];
             EffectTimes effects = new(c);
             c.Device.SendEvent(TransportReset);
@@ -323,7 +323,7 @@ public static class DriverEventCases
         DriverContext.Require(!c.Await(second).Succeeded, "refusal-ignored", "the connect that RST answers fails", "it succeeds");
         if (c.Await(first).Succeeded)
         {
-            DrivenEnd.Echo(c, accepted, answered);
+            GuestFlow.Echo(c, accepted, answered);
         }
 
         DrivenEnd.EchoOnFresh(c);
@@ -415,7 +415,7 @@ public static class DriverEventCases
         }
 
         GuestSocket live = oldComes || !first.Result.Succeeded ? listener.Accept() : new GuestSocket(c, (int)first.Result.Value);
-        DrivenEnd.Echo(c, live, next);
+        GuestFlow.Echo(c, live, next);
     }
 
     /// <summary>Another CID that a guest may have.</summary>

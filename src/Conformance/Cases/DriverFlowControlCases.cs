@@ -124,7 +124,7 @@ public static class DriverFlowControlCases
 
         DrivenRings.Echo(c);
         Exchange.Same(lazy.ReceiveExactly(data.Length), data, "device to guest");
-        DrivenRings.Echo(c, lazy, full);
+        GuestFlow.Echo(c, lazy, full);
     }
 
     [Case("VSC-2325", "VS-X-14", "VS-X-17", Title = "A send that waits for room in the tx ring goes on when the ring is served in one go", Vary = Vary.Rings)]

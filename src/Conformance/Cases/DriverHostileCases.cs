@@ -178,22 +178,6 @@ public static class DriverHostileCases
         DrivenRings.Echo(c);
     }
 
-    [Case("VSC-2357", "B-78", Title = "A device that is gone for good leaves the guest with calls that come back", Probe = true, Isolation = Isolation.Process)]
-    public static void Device_ThatHangsUp_LeavesTheGuestAlive(DriverContext c)
-    {
-        (GuestSocket guest, _) = DrivenSocket.Open(c);
-        c.DriverGoesOn = false;
-        c.Device.HangUp();
-        c.Await(c.Agent.Ping()).OrThrow("ping");
-        (GuestResult sent, _) = guest.TrySend([100], GuestMessage.DontWait);
-        c.Record("driver.device_gone.send", sent);
-        GuestSocket another = GuestSocket.Create(c);
-        another.SetConnectTimeout(TimeSpan.FromMilliseconds(100));
-        c.Record("driver.device_gone.connect", another.Connect(c.NewHostPort()));
-        another.Close().OrThrow("close");
-        guest.Close().OrThrow("close");
-    }
-
     /// <summary>
     /// A header with a few fields as they ought to be and the others as they come. Its len is never more than its payload: that is the business of
     /// <see cref="Len_FarBeyondBuffer_BringsNothing"/>.

@@ -15,7 +15,7 @@ public static class DriverResetCases
     {
         foreach ((string name, GuestSocket guest, Flow flow) in DrivenEnd.OpenEvery(c))
         {
-            DrivenEnd.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             flow.Reset();
             c.Fence();
             flow.ExpectNothingMore("reset-answered", "no answer to RST");
@@ -98,7 +98,7 @@ public static class DriverResetCases
             flow.ExpectNothingMore("reset-answered", "no answer to RST");
         }
 
-        DrivenEnd.Echo(c, connected, other);
+        GuestFlow.Echo(c, connected, other);
     }
 
     [Case("VSC-2174", "VS-X-33", "VS-X-34", Title = "A device's RST that crosses the guest's close is not answered and frees the ends")]
@@ -112,7 +112,7 @@ public static class DriverResetCases
             Flow flow = c.Device.NewFlow(hostPort, port);
             _ = flow.Connect();
             GuestSocket guest = listener.Accept();
-            DrivenEnd.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             int before = flow.Log.Count;
             c.Device.TakesTx = false;
             guest.Close().OrThrow("close");
@@ -171,7 +171,7 @@ public static class DriverResetCases
 
         Flow late = c.Device.NewFlow(c.NewHostPort(), listening);
         _ = late.Connect();
-        DrivenEnd.Echo(c, listener.Accept(), late);
+        GuestFlow.Echo(c, listener.Accept(), late);
     }
 
     [Case("VSC-2177", "B-05", "B-06", Title = "A second REQUEST or RESPONSE on an established flow leaves it as it is or ends it with RST", Probe = true)]
@@ -181,7 +181,7 @@ public static class DriverResetCases
         {
             foreach ((string name, GuestSocket guest, Flow flow) in (ReadOnlySpan<(string, GuestSocket, Flow)>)[Named("guest", DrivenSocket.Open(c)), Named("device", DrivenSocket.OpenFromDevice(c))])
             {
-                DrivenEnd.Echo(c, guest, flow);
+                GuestFlow.Echo(c, guest, flow);
                 int before = flow.Log.Count;
                 flow.Send(op);
                 c.Fence();
@@ -199,7 +199,7 @@ public static class DriverResetCases
                 {
                 }
 
-                DrivenEnd.Echo(c, guest, flow);
+                GuestFlow.Echo(c, guest, flow);
             }
         }
 
@@ -271,7 +271,7 @@ public static class DriverResetCases
     {
         (GuestSocket old, GuestSocket listener, Flow fresh, bool accepted) = CloseAndConnectAgain(c);
         DriverContext.Require(accepted, "ends-kept-after-close", "RESPONSE: the guest's RST said that it is done with the old connection", "RST");
-        DrivenEnd.Echo(c, listener.Accept(), fresh);
+        GuestFlow.Echo(c, listener.Accept(), fresh);
         old.ExpectEndOfFile();
     }
 
@@ -289,11 +289,11 @@ public static class DriverResetCases
         }
 
         GuestSocket guest = listener.Accept();
-        DrivenEnd.Echo(c, guest, fresh);
+        GuestFlow.Echo(c, guest, fresh);
         old.Close().OrThrow("close");
         c.Fence();
         fresh.ExpectNothingMore("late-packet-ends-flow", "nothing on the new connection when the old application closes");
-        DrivenEnd.Echo(c, guest, fresh);
+        GuestFlow.Echo(c, guest, fresh);
     }
 
     [Case("VSC-2182", "B-29", Title = "A REQUEST with the same ends right behind the device's own RST is accepted or refused, and accepted when the old application has closed", Probe = true)]
@@ -316,7 +316,7 @@ public static class DriverResetCases
             if (accepted)
             {
                 GuestSocket second = listener.Accept();
-                DrivenEnd.Echo(c, second, next);
+                GuestFlow.Echo(c, second, next);
                 guest.Close().OrThrow("close");
                 c.Fence();
                 bool survives = !next.TryTake([], out Packet? packet);
@@ -340,6 +340,7 @@ public static class DriverResetCases
     [Case(
         "VSC-2183",
         "VS-X-35",
+        "B-78",
         Title = "When the device is gone for good, the guest's calls still end and its kernel goes on",
         Isolation = Isolation.Process,
         Probe = true,
@@ -395,7 +396,7 @@ public static class DriverResetCases
         Flow flow = c.Device.NewFlow(c.NewHostPort(), port);
         _ = flow.Connect();
         GuestSocket old = listener.Accept();
-        DrivenEnd.Echo(c, old, flow);
+        GuestFlow.Echo(c, old, flow);
         flow.SendShutdown(ShutdownFlags.Both);
         _ = flow.Expect("no-rst", Op.Rst);
         Flow fresh = c.Device.Register(flow.Id);

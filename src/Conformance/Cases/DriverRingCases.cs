@@ -255,6 +255,21 @@ public static class DriverRingCases
         }
     }
 
+    [Case("VSC-2298", "PK-07", Title = "On a packed ring the driver asks for notifications in a mode that exists, and for one descriptor only with EVENT_IDX", Vary = Vary.PackedOnly)]
+    public static void EventSuppression_OfTheDriver_HasALegalMode(DriverContext c)
+    {
+        (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
+        GuestFlow.Echo(c, guest, flow);
+        foreach (ScriptedQueue queue in (ScriptedQueue[])[c.Device.Rx, c.Device.Tx])
+        {
+            // What it says at one moment; while it takes packets it may say something else.
+            EventSuppression said = ((PackedDeviceRing)queue.Ring).Raw.DriverEvent;
+            DriverContext.Require(said.Mode != EventMode.Reserved, "reserved-mode", "flags 0, 1 or 2", $"flags {said.Flags} of the {VsockQueue.Name(queue.Index)} queue");
+            DriverContext.Require(
+                said.Mode != EventMode.Desc, "mode-not-negotiated", "flags 0 or 1 without EVENT_IDX", $"flags {said.Flags} of the {VsockQueue.Name(queue.Index)} queue");
+        }
+    }
+
     [Case("VSC-2289", "VQ-22", Title = "Notifications without a reason do no harm, with and without traffic", Vary = Vary.Rings)]
     public static void Calls_WithoutReason_AreSurvived(DriverContext c)
     {
@@ -272,7 +287,7 @@ public static class DriverRingCases
         }
 
         guest.ExpectSent(sending, Bytes);
-        DrivenRings.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     [Case("VSC-2290", "VQ-17", Title = "Of a packet whose len says more than the device wrote, no byte behind what was written reaches the application", Regressions = ["KB-B9"])]
@@ -379,7 +394,7 @@ public static class DriverRingCases
 
             c.Device.Tx.Publish();
             c.Device.ReturnsTx = true;
-            DrivenRings.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
         }
     }
 
@@ -399,7 +414,7 @@ public static class DriverRingCases
 
             c.Device.HeldTx.Clear();
             c.Device.ReturnsTx = true;
-            DrivenRings.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
         }
     }
 

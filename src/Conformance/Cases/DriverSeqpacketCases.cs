@@ -466,7 +466,7 @@ public static class DriverSeqpacketCases
         flow.ExpectNothingMore("small-messages-reset", $"the flow lives: {count} messages of {Size} bytes, which are the window of {flow.PeerBufAlloc}");
         GuestTransfer received = guest.ExpectReceived(guest.BulkReceive(c.Seed, (ulong)data.Length, 100), data.Length);
         DriverContext.Require(received.Calls == count, "wrong-boundary", $"{count} messages of {Size} bytes", $"as many bytes in {received.Calls} messages");
-        DrivenTransfer.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
     }
 
     [Case(

@@ -36,6 +36,17 @@ public static class DriverShutdownCases
         flow.ExpectNothingMore("half-close-is-close", "nothing after SHUTDOWN(SEND) while the application has not closed");
     }
 
+    [Case("VSC-2168", "VS-X-31", Title = "After SHUTDOWN has said that the guest sends no more, nothing that its application sends appears")]
+    public static void GuestSends_AfterItsShutdown_NothingAppears(DriverContext c)
+    {
+        (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
+        guest.Shutdown(SocketShutdown.Send).OrThrow("shutdown");
+        DrivenEnd.ExpectShutdown(flow, ShutdownFlags.Send);
+        c.Record("driver.send.after_shutdown", guest.TrySend([100], GuestMessage.DontWait).Result);
+        c.Fence();
+        flow.ExpectNothingMore("data-after-shutdown", "no RW once SHUTDOWN(SEND) was sent");
+    }
+
     [Case("VSC-2151", "VS-X-32", "VS-X-31", Title = "A guest that shuts down one direction after the other tells both, and may do so in two packets")]
     public static void GuestShutsDown_OneThenTheOther_TellsBoth(DriverContext c)
     {
@@ -171,7 +182,7 @@ public static class DriverShutdownCases
     {
         foreach ((string name, GuestSocket guest, Flow flow) in DrivenEnd.OpenEvery(c))
         {
-            DrivenEnd.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             flow.SendShutdown(ShutdownFlags.Both);
             flow.Expect("no-rst", Op.Rst);
             guest.ExpectEndOfFile();
@@ -223,7 +234,7 @@ public static class DriverShutdownCases
             Flow flow = c.Device.NewFlow(hostPort, port);
             _ = flow.Connect();
             GuestSocket accepted = listener.Accept();
-            DrivenEnd.Echo(c, accepted, flow);
+            GuestFlow.Echo(c, accepted, flow);
             CloseAndReset(c, accepted, flow);
         }
 
@@ -237,7 +248,7 @@ public static class DriverShutdownCases
             DriverContext.Require(flow.Id.GuestPort == guestPort, "port-not-kept", $"REQUEST from port {guestPort}, to which the socket is bound", flow.Id.ToString());
             flow.Send(Op.Response);
             c.Await(connecting).OrThrow("connect");
-            DrivenEnd.Echo(c, guest, flow);
+            GuestFlow.Echo(c, guest, flow);
             CloseAndReset(c, guest, flow);
         }
     }
@@ -301,7 +312,7 @@ public static class DriverShutdownCases
         shut.Reset();
         Flow again = c.Device.Register(accepted.Id);
         _ = again.Connect();
-        DrivenEnd.Echo(c, listener.Accept(), again);
+        GuestFlow.Echo(c, listener.Accept(), again);
     }
 
     [Case("VSC-2161", "VS-X-31", "B-27", Title = "A guest that has shut down writing receives all that the device still sends, within credit that it goes on to give, and then the end")]
@@ -350,7 +361,7 @@ public static class DriverShutdownCases
         flow = c.Device.NewFlow(hostPort, port);
         _ = flow.Connect();
         guest = listener.Accept();
-        DrivenEnd.Echo(c, guest, flow);
+        GuestFlow.Echo(c, guest, flow);
         int before = flow.Log.Count;
         c.Device.TakesTx = false;
         guest.Close().OrThrow("close");
@@ -364,7 +375,7 @@ public static class DriverShutdownCases
             told.All(op => op is Op.Shutdown or Op.Rst) && told.Count(op => op == Op.Rst) <= 1, "crossing-close-unclean", "SHUTDOWN, and one RST at most", DrivenEnd.Told(told));
         flow = c.Device.NewFlow(hostPort, port);
         _ = flow.Connect();
-        DrivenEnd.Echo(c, listener.Accept(), flow);
+        GuestFlow.Echo(c, listener.Accept(), flow);
     }
 
     [Case("VSC-2163", "VS-X-34", "VS-X-33", Title = "A guest's application that closes with data unread ends the connection with SHUTDOWN or RST")]

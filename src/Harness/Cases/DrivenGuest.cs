@@ -93,6 +93,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         Timeline timeline = new(LeftLimit);
         Device.Attach(timeline);
         Device.AnswersStrays = true;
+        Device.ResetLeft();
         try
         {
             Pumping(timeline, Guest.Agent.Reset()).OrThrow("reset");

@@ -15,12 +15,16 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
 {
     private const int QueueCount = VsockQueue.Event + 1;
 
+    /// <summary>Flows that are remembered to be ended; a case that leaves more has a guest that is not used again.</summary>
+    private const int MostLeft = 10_000;
+
     private readonly UnixListener listener;
     private readonly IDriverObserver driverObserver;
     private readonly Handler handler;
     private readonly Dictionary<(ulong, uint, ulong, uint), Flow> flows = [];
     private readonly List<Packet> strays = [];
     private readonly Queue<VsockHeader> answers = new();
+    private readonly HashSet<FlowId> left = [];
     private readonly Queue<HeldChain> first = new();
     private readonly List<Flow> early = [];
     private readonly ScriptedQueue?[] queues = new ScriptedQueue?[QueueCount];
@@ -124,6 +128,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     {
         timeline?.Remove(this);
         timeline = null;
+        NoteLeft();
         flows.Clear();
         strays.Clear();
         first.Clear();
@@ -139,6 +144,28 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         }
 
         ReturnHeldTx();
+    }
+
+    /// <summary>
+    /// Tells the driver RST on every flow that was there before the device was last taken off its timeline, as far as the driver may still know it: a guest that waits for
+    /// an answer to REQUEST or SHUTDOWN waits no more.
+    /// </summary>
+    public void ResetLeft()
+    {
+        foreach (FlowId id in left)
+        {
+            answers.Enqueue(new VsockHeader
+            {
+                SrcCid = id.HostCid,
+                DstCid = id.GuestCid,
+                SrcPort = id.HostPort,
+                DstPort = id.GuestPort,
+                Type = id.Type,
+                Op = Op.Rst,
+            });
+        }
+
+        left.Clear();
     }
 
     /// <summary>A flow of this guest with a host port; nothing is sent.</summary>
@@ -396,6 +423,25 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
             Flow flow = NewFlow(port, port);
             early.Add(flow);
             flow.Send(Op.Request);
+        }
+    }
+
+    private void NoteLeft()
+    {
+        foreach (Flow flow in flows.Values)
+        {
+            if (flow.Log is [.., { Op: not Op.Rst }] && left.Count < MostLeft)
+            {
+                _ = left.Add(flow.Id);
+            }
+        }
+
+        foreach (Packet stray in strays)
+        {
+            if (stray.Op != Op.Rst && left.Count < MostLeft)
+            {
+                _ = left.Add(FlowId.OfGuestPacket(stray.Header));
+            }
         }
     }
 
