@@ -20,11 +20,11 @@ public sealed class SuiteRunner(RequirementRegister register)
     public void Run(RunRequest request, IRunListener listener, CancellationToken cancellation)
     {
         TargetFacts facts;
-        using (Worker first = new(Bench(request, listener, 0), request, listener))
+        using (Worker first = new(Bench(request, listener, 0), request, listener, 0))
         {
             facts = first.Probe(cancellation);
             listener.TargetProbed(facts);
-            Queue<(CaseRun, int)> work = new(Plan(request));
+            WorkList work = new(Plan(request));
             if (request.Jobs <= 1)
             {
                 first.Work(work, facts, cancellation);
@@ -59,7 +59,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         RunRequest request,
         IRunListener listener,
         Worker first,
-        Queue<(CaseRun, int)> work,
+        WorkList work,
         TargetFacts facts,
         CancellationToken cancellation)
     {
@@ -69,7 +69,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         {
             for (int i = 1; i < request.Jobs && request.Target.CanRestart; i++)
             {
-                workers.Add(new Worker(Bench(request, listener, i), request, listener));
+                workers.Add(new Worker(Bench(request, listener, i), request, listener, i));
             }
 
             Thread[] threads = [.. workers.Select(worker => new Thread(() =>
@@ -85,10 +85,7 @@ public sealed class SuiteRunner(RequirementRegister register)
                         faults.Add(e);
                     }
 
-                    lock (work)
-                    {
-                        work.Clear();
-                    }
+                    work.Clear();
                 }
             }))];
             foreach (Thread thread in threads)
@@ -120,31 +117,24 @@ public sealed class SuiteRunner(RequirementRegister register)
     };
 
     /// <summary>One thread that takes cases from the queue.</summary>
-    private sealed class Worker(IBench bench, RunRequest request, IRunListener listener) : IDisposable
+    private sealed class Worker(IBench bench, RunRequest request, IRunListener listener, int index) : IDisposable
     {
         public TargetFacts Probe(CancellationToken cancellation) => bench.Probe(cancellation);
 
-        public void Work(Queue<(CaseRun Run, int Repetition)> work, TargetFacts facts, CancellationToken cancellation)
+        public void Work(WorkList work, TargetFacts facts, CancellationToken cancellation)
         {
             while (true)
             {
-                (CaseRun Run, int Repetition) next;
-                lock (work)
+                cancellation.ThrowIfCancellationRequested();
+                if (!work.TryTake(index, out (CaseRun Run, int Repetition) next))
                 {
-                    cancellation.ThrowIfCancellationRequested();
-                    if (!work.TryDequeue(out next))
-                    {
-                        return;
-                    }
+                    return;
                 }
 
                 CaseResult result = RunOne(next.Run, next.Repetition, facts, cancellation);
                 if (request.FailFast && Verdicts.ExitCode([result.Verdict]) != 0)
                 {
-                    lock (work)
-                    {
-                        work.Clear();
-                    }
+                    work.Clear();
                 }
             }
         }

@@ -1,0 +1,56 @@
+using NUnit.Framework;
+using Vsockspec.Cases;
+using Vsockspec.Wire;
+
+namespace Vsockspec.Harness.Tests.Cases;
+
+public sealed class WorkListTests
+{
+    [Test]
+    public void TryTake_CasesAboutDevices_ComeInOrder()
+    {
+        WorkList work = new([(Device("A"), 1), (Device("B"), 1), (Device("A"), 2)]);
+        Assert.That(Take(work, 0, 1, 0, 1), Is.EqualTo("A#1 B#1 A#2 -"));
+    }
+
+    [Test]
+    public void TryTake_OneWorker_GoesOnWithTheDeviceThatItHas()
+    {
+        WorkList work = new([(Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Seqpacket), 1), (Driver("A", VirtioFeatures.Stream), 2), (Driver("B", VirtioFeatures.Seqpacket), 2)]);
+        Assert.That(Take(work, 0, 0, 0, 0), Is.EqualTo("A#1 A#2 B#1 B#2"));
+    }
+
+    [Test]
+    public void TryTake_TwoWorkers_TakeDifferentDevicesWhileTheyCan()
+    {
+        WorkList work = new(
+        [
+            (Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Stream), 1), (Driver("C", VirtioFeatures.Seqpacket), 1), (Driver("D", VirtioFeatures.Stream), 1),
+        ]);
+        Assert.That(Take(work, 0, 1, 0, 1), Is.EqualTo("A#1 C#1 B#1 D#1"));
+    }
+
+    [Test]
+    public void TryTake_CaseThatWantsAGuestOfItsOwn_WaitsForTheOthers()
+    {
+        WorkList work = new([(Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Stream, Isolation.Process), 1), (Driver("C", VirtioFeatures.Stream), 1)]);
+        Assert.That(Take(work, 0, 0, 0), Is.EqualTo("A#1 C#1 B#1"));
+    }
+
+    [Test]
+    public void Clear_LeavesNothing()
+    {
+        WorkList work = new([(Device("A"), 1)]);
+        work.Clear();
+        Assert.That(work.TryTake(0, out _), Is.False);
+    }
+
+    private static string Take(WorkList work, params int[] workers) =>
+        string.Join(' ', workers.Select(worker => work.TryTake(worker, out (CaseRun Run, int Repetition) next) ? $"{next.Run.Case.Id}#{next.Repetition}" : "-"));
+
+    private static CaseRun Device(string id) => new(new CaseInfo(new CaseAttribute(id) { Title = id }, "area", id, new CaseScript.OfDevice(_ => { })), Variant.Of(Vary.Nothing)[0]);
+
+    private static CaseRun Driver(string id, VirtioFeatures offered, Isolation isolation = Isolation.Session) => new(
+        new CaseInfo(new CaseAttribute(id) { Title = id, Isolation = isolation }, "area", id, new CaseScript.OfDriver(_ => { })) { Offer = new OfferAttribute(offered) },
+        Variant.Of(Vary.Nothing)[0]);
+}
