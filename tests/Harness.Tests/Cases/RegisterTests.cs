@@ -19,7 +19,7 @@ public sealed class RegisterTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(register.Requirements, Has.Count.EqualTo(176));
-            Assert.That(register.Situations, Has.Count.EqualTo(72));
+            Assert.That(register.Situations, Has.Count.EqualTo(78));
             Assert.That(register.LevelOf("VS-RXTX-DEV-2"), Is.EqualTo(RequirementLevel.Must));
             Assert.That(register.LevelOf("VQ-13"), Is.EqualTo(RequirementLevel.Should));
             Assert.That(register.LevelOf("VS-X-24"), Is.EqualTo(RequirementLevel.Described));
