@@ -151,8 +151,9 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
 
     public void Dispose()
     {
-        Guest.Dispose();
+        // The device first: a machine that is told to end may want to say goodbye to it, and nobody would answer.
         Device.Dispose();
+        Guest.Dispose();
         folder.Dispose();
     }
 

@@ -44,6 +44,8 @@ public static class UmlLauncher
                 machine = Launch(kernel, options, folder.Path, initramfs, theirs, terminal?.Second);
             }
 
+            // Asked to end, user-mode Linux wants to end its devices first, which may wait for ever; it leaves nothing outside its folder.
+            machine.Grace = TimeSpan.Zero;
             TargetProcess running = machine;
             agent = new AgentClient(new AgentConnection(ours, () => ConsoleOf(running)));
             AgentHello hello = WaitForHello(agent, running, options.BootLimit, cancellation);

@@ -45,6 +45,9 @@ internal sealed class TargetProcess : IGuestMachine
 
     public int Id { get; }
 
+    /// <summary>How long it may take to end when it is asked to, before it is killed.</summary>
+    public TimeSpan Grace { get; set; } = TermPatience;
+
     public bool HasExited => _disposed || _process.HasExited;
 
     /// <summary>Null while it runs.</summary>
@@ -117,7 +120,7 @@ internal sealed class TargetProcess : IGuestMachine
         if (!_process.HasExited)
         {
             Signal(SigTerm);
-            if (!_process.WaitForExit(TermPatience))
+            if (!_process.WaitForExit(Grace))
             {
                 if (SetSid is null)
                 {

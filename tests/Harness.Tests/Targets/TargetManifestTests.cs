@@ -78,7 +78,7 @@ public sealed class TargetManifestTests
     }
 
     [TestCase("", ":1: field 'guest' is missing; say what boots the driver that is judged")]
-    [TestCase("guest: {kernel: uml}\n" + Launch, ":5: field 'launch' goes with role device only")]
+    [TestCase("guest: {kernel: uml}\n" + Launch, ":6: field 'launch' goes with role device only")]
     [TestCase("guest: {kernel: uml}\nattach: {socket: a, uds: b, cid: 3}\n", ":5: field 'attach' goes with role device only")]
     [TestCase("guest: {kernel: uml, modules: [a]}\n", ":4: unknown field 'guest.modules'")]
     [TestCase("guest: {command: [rtos, '{console}'], console: {line: listen}}\n", ":4: field 'guest.command' nowhere says {socket}")]
