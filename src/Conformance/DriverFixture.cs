@@ -20,7 +20,7 @@ public sealed class DriverFixture(string target)
     private static readonly CaseRun[] All = [.. Cases.RunsOnDrivers];
     private readonly Dictionary<string, CaseResult> results = [];
 
-    public static IEnumerable<TestCaseData> Runs() => All.Select(run => new TestCaseData(run).SetName($"{run.FullName} {run.Case.Name}").SetCategory(run.Case.Area));
+    public static IEnumerable<TestCaseData> Runs() => GuestBench.Tests(All);
 
     [OneTimeSetUp]
     public void RunAll()
@@ -55,18 +55,7 @@ public sealed class DriverFixture(string target)
             return new ReferenceDriverTarget(manifest.Name, () => new());
         }
 
-        string[] missing = [.. ((string[])["linux", "clang", "ld.lld"]).Where(tool => ToolBox.OfThisMachine.Find(tool) is null)];
-        if (missing.Length > 0)
-        {
-            string problem = $"{string.Join(", ", missing)}: not on this machine; run ci/setup.sh";
-            if (Environment.GetEnvironmentVariable("CI") == "true")
-            {
-                Assert.Fail(problem);
-            }
-
-            Assert.Ignore(problem);
-        }
-
+        GuestBench.Require(GuestBench.Missing("linux", "clang", "ld.lld"));
         return new DriverTarget(manifest, new UmlGuests(TestContext.Progress.WriteLine));
     }
 

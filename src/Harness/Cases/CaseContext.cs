@@ -1,5 +1,4 @@
 using Vsockspec.Guests;
-using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Rings;
 using Vsockspec.Targets;
@@ -82,19 +81,7 @@ public sealed class CaseContext : ICaseStage, IGuestScript
     }
 
     /// <inheritdoc/>
-    public T Await<T>(Task<T> call)
-    {
-        using EventFd done = new();
-        Task signalled = call.ContinueWith(_ => done.Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-        // The call has a deadline of its own, which is not the case's patience.
-        while (!Timeline.WaitUntil(() => call.IsCompleted, new PollEntry(done.Fd, PollEvents.Readable)))
-        {
-        }
-
-        signalled.GetAwaiter().GetResult();
-        return call.GetAwaiter().GetResult();
-    }
+    public T Await<T>(Task<T> call) => Timeline.Await(call);
 
     /// <summary>The running session's control connection, for cases about vhost-user; ends the case where there is none.</summary>
     public VhostUserFrontEnd FrontEnd

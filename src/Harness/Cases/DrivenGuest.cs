@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Vsockspec.Guests;
-using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Targets;
 
@@ -25,8 +24,8 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         Device = device;
         Evidence = evidence;
         Guest = guest;
-        fresh = Pumping(timeline, GuestState.Of(guest.Agent));
-        mark = Pumping(timeline, guest.Agent.MarkKernelLog());
+        fresh = timeline.Await(GuestState.Of(guest.Agent));
+        mark = timeline.Await(guest.Agent.MarkKernelLog());
         Record = GuestRecord.Of(guest, device.Accepted);
     }
 
@@ -62,7 +61,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
             device.Attach(timeline);
             device.AnswersStrays = true;
             string socket = device.Socket;
-            guest = Pumping(timeline, Task.Run(() => source.Boot(new GuestVsock.VhostUser(socket), cancellation), CancellationToken.None));
+            guest = timeline.Await(Task.Run(() => source.Boot(new GuestVsock.VhostUser(socket), cancellation), CancellationToken.None));
             ScriptedDevice served = device;
             Guest booted = guest;
             _ = timeline.WaitUntil(() => served.IsUp || served.HasLost || booted.HasExited);
@@ -96,7 +95,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         Device.ResetLeft();
         try
         {
-            Pumping(timeline, Guest.Agent.Reset()).OrThrow("reset");
+            timeline.Await(Guest.Agent.Reset()).OrThrow("reset");
             return mustBeClean ? LeftBehind(timeline) : null;
         }
         catch (Exception e) when (e is GuestException or GuestCallException)
@@ -141,7 +140,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         Device.AnswersStrays = true;
         try
         {
-            return Reports(call => Pumping(timeline, call));
+            return Reports(timeline.Await);
         }
         finally
         {
@@ -160,7 +159,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
     private string? LeftBehind(Timeline timeline)
     {
         long begin = Stopwatch.GetTimestamp();
-        while (Pumping(timeline, GuestState.Of(Guest.Agent)).LeftSince(fresh!) is { } left)
+        while (timeline.Await(GuestState.Of(Guest.Agent)).LeftSince(fresh!) is { } left)
         {
             if (Stopwatch.GetElapsedTime(begin) > LeftLimit)
             {
@@ -175,17 +174,5 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         }
 
         return null;
-    }
-
-    private static T Pumping<T>(Timeline timeline, Task<T> call)
-    {
-        using EventFd done = new();
-        Task signalled = call.ContinueWith(_ => done.Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        while (!timeline.WaitUntil(() => call.IsCompleted, new PollEntry(done.Fd, PollEvents.Readable)))
-        {
-        }
-
-        signalled.GetAwaiter().GetResult();
-        return call.GetAwaiter().GetResult();
     }
 }

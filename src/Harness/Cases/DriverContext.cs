@@ -94,19 +94,7 @@ public sealed class DriverContext : ICaseStage, IGuestScript
         "a driver takes the device and starts its rx and tx queues",
         $"what it did: {Device.Journal}");
 
-    public T Await<T>(Task<T> call)
-    {
-        using EventFd done = new();
-        Task signalled = call.ContinueWith(_ => done.Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-        // The call has a deadline of its own, which is not the case's patience.
-        while (!Timeline.WaitUntil(() => call.IsCompleted, new PollEntry(done.Fd, PollEvents.Readable)))
-        {
-        }
-
-        signalled.GetAwaiter().GetResult();
-        return call.GetAwaiter().GetResult();
-    }
+    public T Await<T>(Task<T> call) => Timeline.Await(call);
 
     /// <summary>Returns when the driver has processed everything sent before and every answer has arrived.</summary>
     public void Fence() => Device.Fence();

@@ -37,8 +37,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
     private readonly EventFd? kickTx;
     private readonly EventFd? callRx;
     private readonly EventFd? callTx;
-    private readonly Dictionary<(ulong, uint, ulong, uint), Flow> flows = [];
-    private readonly List<Packet> strays = [];
+    private readonly FlowBook flows;
     private int received;
     private int holdDepth;
     private uint nextGuestPort;
@@ -51,6 +50,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
         Timeline = timeline;
         GuestCid = guestCid;
         this.options = options;
+        flows = new FlowBook(this);
         this.observer = observer;
         nextGuestPort = 1024 + (seed % 0x2000_0000);
         try
@@ -122,7 +122,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
     public ulong TxCalls { get; private set; }
 
     /// <summary>Packets of flows that nobody opened here, in order; REQUESTs of the device among them.</summary>
-    public IReadOnlyList<Packet> Strays => strays;
+    public IReadOnlyList<Packet> Strays => flows.Strays;
 
     /// <summary>Used rx chains too short for a header.</summary>
     public int ShortPackets { get; private set; }
@@ -189,52 +189,16 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
         Register(new FlowId(GuestCid, guestPort ?? NewGuestPort(), Cid.Host, hostPort, type));
 
     /// <summary>Takes part in any flow, also one whose addresses a driver must not use.</summary>
-    public Flow Register(FlowId id)
-    {
-        Flow flow = new(this, id);
-        flows[(id.GuestCid, id.GuestPort, id.HostCid, id.HostPort)] = flow;
-        return flow;
-    }
+    public Flow Register(FlowId id) => flows.Register(id);
 
     /// <summary>Later packets of the flow count as strays.</summary>
-    public void Forget(Flow flow) => flows.Remove((flow.Id.GuestCid, flow.Id.GuestPort, flow.Id.HostCid, flow.Id.HostPort));
+    public void Forget(Flow flow) => flows.Forget(flow);
 
     /// <summary>Waits for a REQUEST of the device to a guest port and takes part in the flow; nothing is answered yet.</summary>
-    public Flow ExpectRequest(uint guestPort, SocketType type = SocketType.Stream)
-    {
-        Packet? request = null;
-        if (!Timeline.WaitUntil(() => (request = TakeStray(p => p.Op == Op.Request && p.Header.DstPort == guestPort)) is not null))
-        {
-            throw new ExpectationException(
-                "no-request",
-                $"REQUEST to guest port {guestPort} once the host connects",
-                strays.Count > 0 ? strays[^1].ToString() : $"nothing within {Timeline.Patience.TotalSeconds:0.###} s");
-        }
-
-        if (request!.Header.Type != type)
-        {
-            throw new ExpectationException("wrong-type", $"REQUEST of type {Names.Of(type)}", request.ToString());
-        }
-
-        Flow flow = Register(FlowId.OfHostPacket(request.Header));
-        flow.Deliver(request);
-        _ = flow.TryTake([Op.Request], out _);
-        return flow;
-    }
+    public Flow ExpectRequest(uint guestPort, SocketType type = SocketType.Stream) => flows.ExpectRequest(guestPort, type);
 
     /// <summary>The first stray packet that fits, removed from <see cref="Strays"/>; null when there is none.</summary>
-    public Packet? TakeStray(Predicate<Packet> fits)
-    {
-        int index = strays.FindIndex(fits);
-        if (index < 0)
-        {
-            return null;
-        }
-
-        Packet packet = strays[index];
-        strays.RemoveAt(index);
-        return packet;
-    }
+    public Packet? TakeStray(Predicate<Packet> fits) => flows.TakeStray(fits);
 
     /// <summary>Sends a packet; waits for room in the ring when it is full.</summary>
     public Sent Send(VsockHeader header, ReadOnlySpan<byte> payload = default)
@@ -304,7 +268,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
             Rx.Refill();
         }
 
-        foreach (Flow flow in flows.Values)
+        foreach (Flow flow in flows.Flows)
         {
             flow.PayDebts();
         }
@@ -370,14 +334,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
     void IPacketSink.Received(in VsockHeader header, ReadOnlySpan<byte> payload, uint usedLength)
     {
         Packet packet = new(++received, header, payload.ToArray(), usedLength);
-        if (flows.TryGetValue((header.DstCid, header.DstPort, header.SrcCid, header.SrcPort), out Flow? flow))
-        {
-            flow.Deliver(packet);
-        }
-        else
-        {
-            strays.Add(packet);
-        }
+        _ = flows.Deliver(packet);
     }
 
     void IPacketSink.ReceivedShort(ReadOnlySpan<byte> bytes) => ShortPackets++;

@@ -21,8 +21,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     private readonly UnixListener listener;
     private readonly IDriverObserver driverObserver;
     private readonly Handler handler;
-    private readonly Dictionary<(ulong, uint, ulong, uint), Flow> flows = [];
-    private readonly List<Packet> strays = [];
+    private readonly FlowBook flows;
     private readonly Queue<VsockHeader> answers = new();
     private readonly HashSet<FlowId> left = [];
     private readonly Queue<HeldChain> first = new();
@@ -41,6 +40,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     /// <exception cref="ErrnoException">The socket cannot be bound.</exception>
     public ScriptedDevice(DeviceSetup setup, string socket, IDriverObserver observer)
     {
+        flows = new FlowBook(this);
         Setup = setup;
         Socket = socket;
         driverObserver = observer;
@@ -104,7 +104,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
     public bool AnswersStrays { get; set; }
 
     /// <summary>Packets of flows that nobody opened here, in order.</summary>
-    public IReadOnlyList<Packet> Strays => strays;
+    public IReadOnlyList<Packet> Strays => flows.Strays;
 
     /// <summary>tx chains that are held because <see cref="ReturnsTx"/> is off, oldest first.</summary>
     public List<HeldChain> HeldTx { get; } = [];
@@ -130,7 +130,6 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         timeline = null;
         NoteLeft();
         flows.Clear();
-        strays.Clear();
         first.Clear();
         TakesTx = ReturnsTx = true;
         AnswersStrays = false;
@@ -173,62 +172,20 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         Register(new FlowId(GuestCid, guestPort, Cid.Host, hostPort, type));
 
     /// <summary>Takes part in any flow, also one whose addresses a device must not use.</summary>
-    public Flow Register(FlowId id)
-    {
-        Flow flow = new(this, id);
-        flows[(id.GuestCid, id.GuestPort, id.HostCid, id.HostPort)] = flow;
-        return flow;
-    }
+    public Flow Register(FlowId id) => flows.Register(id);
 
     /// <summary>Later packets of the flow count as strays.</summary>
-    public void Forget(Flow flow) => flows.Remove((flow.Id.GuestCid, flow.Id.GuestPort, flow.Id.HostCid, flow.Id.HostPort));
+    public void Forget(Flow flow) => flows.Forget(flow);
 
     /// <summary>Waits for a REQUEST of the driver to a host port and takes part in the flow; nothing is answered yet.</summary>
-    public Flow ExpectRequest(uint hostPort, SocketType type = SocketType.Stream)
-    {
-        Packet? request = null;
-        if (!Timeline.WaitUntil(() => (request = TakeStray(p => p.Op == Op.Request && p.Header.DstPort == hostPort)) is not null))
-        {
-            throw new ExpectationException(
-                "no-request",
-                $"REQUEST to host port {hostPort} once the guest's application connects",
-                strays.Count > 0 ? strays[^1].ToString() : $"nothing within {Timeline.Patience.TotalSeconds:0.###} s");
-        }
-
-        if (request!.Header.Type != type)
-        {
-            throw new ExpectationException("wrong-type", $"REQUEST of type {Names.Of(type)}", request.ToString());
-        }
-
-        Flow flow = Register(FlowId.OfGuestPacket(request.Header));
-        flow.Deliver(request);
-        _ = flow.TryTake([Op.Request], out _);
-        return flow;
-    }
+    public Flow ExpectRequest(uint hostPort, SocketType type = SocketType.Stream) => flows.ExpectRequest(hostPort, type);
 
     /// <summary>The first stray packet that fits, removed from <see cref="Strays"/>; null when there is none.</summary>
-    public Packet? TakeStray(Predicate<Packet> fits)
-    {
-        int index = strays.FindIndex(fits);
-        if (index < 0)
-        {
-            return null;
-        }
-
-        Packet packet = strays[index];
-        strays.RemoveAt(index);
-        return packet;
-    }
+    public Packet? TakeStray(Predicate<Packet> fits) => flows.TakeStray(fits);
 
     /// <summary>Waits for a stray packet that fits.</summary>
     /// <param name="code">Failure code when none comes.</param>
-    public Packet ExpectStray(string code, string expected, Predicate<Packet> fits)
-    {
-        Packet? found = null;
-        return Timeline.WaitUntil(() => (found = TakeStray(fits)) is not null)
-            ? found!
-            : throw new ExpectationException(code, expected, strays.Count > 0 ? strays[^1].ToString() : $"nothing within {Timeline.Patience.TotalSeconds:0.###} s");
-    }
+    public Packet ExpectStray(string code, string expected, Predicate<Packet> fits) => flows.ExpectStray(code, expected, fits);
 
     /// <summary>Writes a packet into the next rx chain and returns that with its true length.</summary>
     public Sent Send(VsockHeader header, ReadOnlySpan<byte> payload = default)
@@ -428,7 +385,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
 
     private void NoteLeft()
     {
-        foreach (Flow flow in flows.Values)
+        foreach (Flow flow in flows.Flows)
         {
             if (flow.Log is [.., { Op: not Op.Rst }] && left.Count < MostLeft)
             {
@@ -436,7 +393,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
             }
         }
 
-        foreach (Packet stray in strays)
+        foreach (Packet stray in flows.Strays)
         {
             if (stray.Op != Op.Rst && left.Count < MostLeft)
             {
@@ -501,14 +458,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
 
         VsockHeader header = VsockHeader.Read(bytes);
         Packet packet = new(++received, header, bytes[VsockHeader.Size..], (uint)bytes.Length);
-        if (flows.TryGetValue((header.SrcCid, header.SrcPort, header.DstCid, header.DstPort), out Flow? flow))
-        {
-            flow.Deliver(packet);
-            return;
-        }
-
-        strays.Add(packet);
-        if (AnswersStrays && header.Op != Op.Rst)
+        if (!flows.Deliver(packet) && AnswersStrays && header.Op != Op.Rst)
         {
             answers.Enqueue(new VsockHeader
             {
@@ -530,7 +480,7 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
             Send(answers.Dequeue());
         }
 
-        foreach (Flow flow in flows.Values)
+        foreach (Flow flow in flows.Flows)
         {
             if (HasRoom)
             {

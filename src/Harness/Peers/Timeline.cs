@@ -76,6 +76,20 @@ public sealed class Timeline(TimeSpan patience)
         }
     }
 
+    /// <summary>Waits for a call that has a deadline of its own, which is not the patience of an expectation, everything else going on meanwhile.</summary>
+    public T Await<T>(Task<T> call)
+    {
+        using EventFd done = new();
+        Task signalled = call.ContinueWith(_ => done.Signal(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        while (!WaitUntil(() => call.IsCompleted, new PollEntry(done.Fd, PollEvents.Readable)))
+        {
+        }
+
+        // The descriptor is closed when nobody will signal it any more.
+        signalled.GetAwaiter().GetResult();
+        return call.GetAwaiter().GetResult();
+    }
+
     private void Sleep(int timeoutMs, ReadOnlySpan<PollEntry> watch)
     {
         int most = (MaxEntriesPerSource * sources.Count) + watch.Length;
