@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Vsockspec.Cases;
 using Vsockspec.Cli.Output;
+using Vsockspec.Conformance.Mutation;
+using Vsockspec.Reference.Driver.Mutants;
 using Vsockspec.Reference.Mutants;
 using Vsockspec.Targets;
 
@@ -159,17 +161,24 @@ internal static class ListCommand
     private static Command Mutants(Workbench bench)
     {
         Option<bool> json = CommonOptions.Json();
-        Command command = new("mutants", "The reference device with one rule broken at a time.") { json };
+        Command command = new("mutants", "The reference device and the reference driver with one rule broken at a time.") { json };
         command.SetAction(parsed =>
         {
+            Suspect[] mutants = [.. MutantCatalogue.All.Select(Suspect.Of), .. DriverMutantCatalogue.All.Select(Suspect.Of)];
             if (parsed.GetValue(json))
             {
-                Print(bench, MutantCatalogue.All.Select(m => new JsonObject { ["id"] = m.Id, ["breaks"] = m.Breaks, ["summary"] = m.Summary }));
+                Print(bench, mutants.Select(m => new JsonObject
+                {
+                    ["id"] = m.Id,
+                    ["role"] = m.Role.ToString().ToLowerInvariant(),
+                    ["breaks"] = m.Breaks,
+                    ["summary"] = m.Summary,
+                }));
                 return;
             }
 
             TextTable table = new("id", "breaks", "what it does wrong");
-            foreach (Mutant mutant in MutantCatalogue.All)
+            foreach (Suspect mutant in mutants)
             {
                 table.Add(mutant.Id, mutant.Breaks, mutant.Summary);
             }
