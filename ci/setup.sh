@@ -13,7 +13,23 @@ for package in "${packages[@]}"; do
     missing+=("$package")
   fi
 done
+# node checks the definitions under ci/ against published schemas; one that is here already may come from elsewhere and bring npm along.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  missing+=(nodejs npm)
+fi
+
+# The schemas, as locked in ci/schemas; nothing is asked of the network when they are there.
+schemas() {
+  local folder
+  folder=$(dirname "${BASH_SOURCE[0]}")/schemas
+  if ! cmp --silent "$folder/package-lock.json" "$folder/node_modules/.locked"; then
+    npm ci --prefix "$folder" --no-audit --no-fund --loglevel error
+    cp "$folder/package-lock.json" "$folder/node_modules/.locked"
+  fi
+}
+
 if [ ${#missing[@]} -eq 0 ]; then
+  schemas
   exit 0
 fi
 
@@ -34,3 +50,4 @@ fi
 echo 'wireshark-common wireshark-common/install-setuid boolean false' | "${as_root[@]}" debconf-set-selections
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+schemas

@@ -32,6 +32,7 @@ internal sealed class AdoptedSession(Workbench bench, AdoptedSelection adopted)
         {
             Adopted = new AdoptedSuiteInfo(adopted.Name.Text, tests.Package, tests.PackageVersion, tests.PackageSha256, tests.SourceSha256, kernel.Release),
             AdoptedRuns = suite.Runs,
+            CasesOfAllShards = selection.Shard is null ? null : selection.OfAllShards(suite.Runs).Count,
         };
         return session.Execute(runs, settings);
 

@@ -44,6 +44,12 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     /// <summary>All cases of that suite; null: our own.</summary>
     public IReadOnlyList<CaseRun>? AdoptedRuns { get; init; }
 
+    /// <summary>How many cases all shards together have; null: this is no shard.</summary>
+    public int? CasesOfAllShards { get; init; }
+
+    /// <inheritdoc cref="RunRequest.Specification"/>
+    public VirtioVersion? Specification { get; init; }
+
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
@@ -82,6 +88,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         FailFast = settings.FailFast,
                         Guests = target.Role == TargetRole.Device && runs.Any(r => r.Case.NeedsGuest) ? guests : null,
                         KernelLog = bench.KernelLog,
+                        Specification = Specification,
                         Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
                     },
@@ -195,6 +202,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                     Profile = profile,
                     Shard = shard?.ToString(),
                     Selected = runs.Count * settings.Repeat,
+                    Whole = CasesOfAllShards * settings.Repeat,
                 },
                 bench.Register);
         }
@@ -211,6 +219,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         bool same = resumed.Run.Profile == profile
             && resumed.Run.Shard == shard?.ToString()
             && resumed.Run.Selected == runs.Count * settings.Repeat
+            && resumed.Run.Whole == CasesOfAllShards * settings.Repeat
             && resumed.Cases.Select(c => (c.FullName, c.Repetition)).Concat(resumed.Interrupted).All(c => names.Contains(c.FullName) && c.Repetition <= settings.Repeat);
         if (!same)
         {

@@ -1,5 +1,5 @@
-using System.Globalization;
 using Vsockspec.Cases;
+using Vsockspec.Results;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli;
@@ -26,38 +26,42 @@ internal sealed record Selection
     /// <summary>Order by this seed; null: order of ids.</summary>
     public ulong? ShuffleSeed { get; init; }
 
+    /// <summary>What is to run, in that order; an empty list for a shard of more parts than there are cases.</summary>
     /// <exception cref="UsageException">A glob matches no case, or nothing is left.</exception>
     public IReadOnlyList<CaseRun> From(Catalogue catalogue) => From([.. catalogue.Runs]);
 
     /// <inheritdoc cref="From(Catalogue)"/>
     public IReadOnlyList<CaseRun> From(IReadOnlyList<CaseRun> all)
     {
-        foreach (string glob in Cases)
-        {
-            RefuseUnknown(glob, all);
-        }
-
-        IEnumerable<CaseRun> selected = all
-            .Where(run => Cases.Count == 0 ? IsAboutTarget(run.Case) : Cases.Any(glob => Matches(glob, run)))
-            .Where(Profile.Includes)
-            .Where(run => !Quick || !run.Case.Attribute.Slow);
-        if (Shard is { } shard)
-        {
-            selected = selected.Where((_, index) => index % shard.Count == shard.Index - 1);
-        }
-
-        CaseRun[] runs = [.. selected];
-        if (runs.Length == 0)
-        {
-            throw new UsageException($"no case is left: the profile '{Profile.Name}'{(Quick ? ", --quick" : "")}{(Shard is null ? "" : ", --shard")} leaves out all that --case selects");
-        }
-
+        IReadOnlyList<CaseRun> whole = OfAllShards(all);
+        CaseRun[] runs = [.. Shard is null ? whole : Shard.Of(whole)];
         if (ShuffleSeed is { } seed)
         {
             new Random(unchecked((int)(seed ^ (seed >> 32)))).Shuffle(runs);
         }
 
         return runs;
+    }
+
+    /// <summary>What all shards together run, in the order of the catalogue.</summary>
+    /// <exception cref="UsageException">A glob matches no case, or nothing is left.</exception>
+    public IReadOnlyList<CaseRun> OfAllShards(IReadOnlyList<CaseRun> all)
+    {
+        foreach (string glob in Cases)
+        {
+            RefuseUnknown(glob, all);
+        }
+
+        CaseRun[] runs =
+        [
+            .. all
+                .Where(run => Cases.Count == 0 ? IsAboutTarget(run.Case) : Cases.Any(glob => Matches(glob, run)))
+                .Where(Profile.Includes)
+                .Where(run => !Quick || !run.Case.Attribute.Slow),
+        ];
+        return runs.Length > 0
+            ? runs
+            : throw new UsageException($"no case is left: the profile '{Profile.Name}'{(Quick ? ", --quick" : "")} leaves out all that --case selects");
     }
 
     private bool IsAboutTarget(CaseInfo info) => Role == TargetRole.Driver ? info.Role == TargetRole.Driver : info.IsAbout(Transport);
@@ -75,23 +79,4 @@ internal sealed record Selection
     }
 
     private static string MethodName(CaseInfo info) => info.Name[(info.Name.IndexOf('.', StringComparison.Ordinal) + 1)..];
-}
-
-/// <summary>One part of a run that is spread over machines.</summary>
-/// <param name="Index">From 1.</param>
-internal sealed record Shard(int Index, int Count)
-{
-    public override string ToString() => $"{Index}/{Count}";
-
-    /// <summary><c>2/4</c>; null when it is not that.</summary>
-    public static Shard? Parse(string text)
-    {
-        string[] parts = text.Split('/');
-        return parts.Length == 2
-            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int index)
-            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
-            && index >= 1 && index <= count
-                ? new Shard(index, count)
-                : null;
-    }
 }

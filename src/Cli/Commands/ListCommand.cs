@@ -89,8 +89,21 @@ internal static class ListCommand
             }
 
             table.Print(bench.Out);
+            if (withCases)
+            {
+                bench.Out.WriteLine(Coverage(bench, casesById));
+            }
         });
         return command;
+    }
+
+    /// <summary>How many requirements have which status, and by how many cases they are judged.</summary>
+    private static string Coverage(Workbench bench, ILookup<string, string> casesById)
+    {
+        IReadOnlyList<Requirement> all = bench.Register.Requirements;
+        IEnumerable<string> counts = all.CountBy(r => Status(r, casesById[r.Id], withCases: true)).OrderByDescending(c => c.Value).Select(c => $"{c.Value} {c.Key}");
+        int cases = bench.Catalogue.Cases.Count(c => c.Requirements.Any(id => bench.Register.Find(id) is not null));
+        return $"{all.Count} requirements: {string.Join(", ", counts)}; judged by {cases} cases";
     }
 
     private static Command Targets(Workbench bench)
@@ -142,15 +155,19 @@ internal static class ListCommand
                 {
                     ["name"] = p.Profile.Name,
                     ["description"] = p.Profile.Description,
+                    ["role"] = p.Profile.Role?.ToString().ToLowerInvariant(),
+                    ["specification"] = p.Profile.Specification?.ToString(),
+                    ["certifies"] = p.Profile.Certifies,
+                    ["includes"] = Strings(p.Profile.Included.Select(i => i.Name)),
                     ["cases"] = p.Cases,
                 }));
                 return;
             }
 
-            TextTable table = new("name", "cases", "description");
+            TextTable table = new("name", "cases", "includes", "description");
             foreach ((Profile profile, int cases) in profiles)
             {
-                table.Add(profile.Name, cases.ToString(), profile.Description);
+                table.Add(profile.Name, cases.ToString(), string.Join(' ', profile.Included.Select(i => i.Name)), profile.Description);
             }
 
             table.Print(bench.Out);
@@ -247,10 +264,20 @@ internal static class ListCommand
         };
         if (r.Reason is not null)
         {
-            row["reason"] = r.Reason;
+            row[r.Status == RequirementStatus.DuplicateOf ? "duplicateOf" : "reason"] = r.Reason;
         }
 
         row["since"] = r.Since;
+        if (r.NormativeSince is { } rule)
+        {
+            row["normativeSince"] = rule.ToString();
+        }
+
+        if (r.Until is { } last)
+        {
+            row["until"] = last.ToString();
+        }
+
         row["clause"] = r.Clause;
         row["text"] = r.Text;
         if (withCases)
@@ -267,7 +294,7 @@ internal static class ListCommand
         RequirementStatus.Tested => withCases && !cases.Any() ? "uncovered" : "tested",
         RequirementStatus.Untestable => "untestable",
         RequirementStatus.OutOfScope => "out-of-scope",
-        _ => "later",
+        _ => "duplicate-of",
     };
 
     private static string Role(RequirementRole role) => role switch

@@ -18,6 +18,11 @@ internal static class MergeCommand
             string folder = Path.GetFullPath(parsed.GetRequiredValue(output));
             RunReport merged = BundleMerge.Merge(parsed.GetRequiredValue(bundles), folder, bench.Register);
             new ReportPrinter(bench.Out, bench.UseColour).Print(merged, folder);
+            if (merged.Run.Error is { } error)
+            {
+                bench.Error.WriteLine($"vsockspec: {error}");
+            }
+
             return merged.Run.State == RunState.Complete ? Verdicts.ExitCode(merged.Cases.Select(c => c.Verdict)) : ExitCodes.Harness;
         });
         return command;

@@ -38,7 +38,10 @@ internal static class ReplayCommand
             }
 
             Selection selection = new() { Profile = Profile.Find(ProfileOf(report, manifest, bench), bench.Suites), Transport = manifest.Transport, Role = manifest.Role, Cases = [wanted] };
-            RunSession session = new(bench, runSuite, targetName, manifest, guest.Source(parsed, manifest, bench), selection.Profile.Name, shard: null);
+            RunSession session = new(bench, runSuite, targetName, manifest, guest.Source(parsed, manifest, bench), selection.Profile.Name, shard: null)
+            {
+                Specification = selection.Profile.Specification,
+            };
             return session.Execute(selection.From(bench.Catalogue), settings);
         });
         return command;

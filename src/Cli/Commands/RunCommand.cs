@@ -144,7 +144,11 @@ internal static class RunCommand
                 return new AdoptedSession(here, adopted).Execute(targetName, manifest, selection, settings);
             }
 
-            RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, guest.Source(parsed, manifest, here), selection.Profile.Name, selection.Shard);
+            RunSession session = new(here, runSuite, manifest.IsBuiltIn(here.Suites) ? targetName : manifest.File, manifest, guest.Source(parsed, manifest, here), selection.Profile.Name, selection.Shard)
+            {
+                Specification = selection.Profile.Specification,
+                CasesOfAllShards = selection.Shard is null ? null : selection.OfAllShards([.. here.Catalogue.Runs]).Count,
+            };
             return session.Execute(selection.From(here.Catalogue), settings);
         });
         return command;

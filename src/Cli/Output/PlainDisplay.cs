@@ -6,7 +6,7 @@ namespace Vsockspec.Cli.Output;
 /// <summary>One line for each area when it is done: for logs and pipes.</summary>
 internal sealed class PlainDisplay(TextWriter output, AreaProgress progress) : IRunDisplay
 {
-    private readonly int _width = progress.Areas.Max(a => a.Name.Length);
+    private readonly int _width = progress.Areas.Select(a => a.Name.Length).DefaultIfEmpty().Max();
 
     public void CaseStarted(CaseRun run)
     {

@@ -43,7 +43,7 @@ public static class FeatureCases
         CaseContext.Require(listener.TryAccept() is null, "seqpacket-reached-host", "no connection at the host application", "a connection");
     }
 
-    [Case("VSC-1104", "VS-FEAT-DEV-3", "VS-FEAT-DEV-H1", Title = "With SEQPACKET alone accepted, stream may work or be refused", Probe = true, Needs = VirtioFeatures.Seqpacket)]
+    [Case("VSC-1104", "VS-FEAT-DEV-3", Title = "With SEQPACKET alone accepted, stream may work or be refused", Probe = true, Needs = VirtioFeatures.Seqpacket)]
     public static void Request_StreamWithSeqpacketOnly_IsAnswered(CaseContext c)
     {
         RawDriver driver = c.Start(o => o with { Features = (o.Features & ~VirtioFeatures.DeviceType) | VirtioFeatures.Seqpacket });
@@ -188,6 +188,22 @@ public static class FeatureCases
         }
 
         CaseContext.Require(seen.Count == 1, "cid-changes", "one guest_cid for the lifetime of the device", string.Join(", ", seen));
+    }
+
+    [Case("VSC-1112", "FE-11", Title = "A driver that does not accept ACCESS_PLATFORM may be refused, without harm", Probe = true)]
+    public static void Accept_WithoutAccessPlatform_DoesNoHarm(CaseContext c)
+    {
+        c.NeedFeature(VirtioFeatures.AccessPlatform);
+        try
+        {
+            c.Start(o => o with { Features = o.Features & ~VirtioFeatures.AccessPlatform });
+            c.Fence();
+            c.Record("features.without_access_platform", "accepted");
+        }
+        catch (TransportException e) when (e.Fault is TransportFault.Refused or TransportFault.Closed)
+        {
+            c.Record("features.without_access_platform", e.Fault.ToString());
+        }
     }
 
     /// <summary>Puts the low bits of <paramref name="choice"/> where <paramref name="mask"/> has ones.</summary>

@@ -254,8 +254,9 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
             : result with { Log = log, Termination = result.FailureCode == "fence-no-answer" ? Termination.Hang : result.Termination };
     }
 
-    private static CaseResult WithFindings(CaseResult result, IReadOnlyList<Finding> findings)
+    private CaseResult WithFindings(CaseResult result, IReadOnlyList<Finding> all)
     {
+        IReadOnlyList<Finding> findings = [.. all.Where(IsHeldTo)];
         if (findings.Count == 0)
         {
             return result;
@@ -273,6 +274,9 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
                 Observed = $"packet {violation.Packet}: {violation.Detail}",
             };
     }
+
+    private bool IsHeldTo(Finding finding) =>
+        request.Specification is not { } version || register.Find(finding.Requirement) is not { SinceVirtio: not null } rule || rule.AppliesIn(version);
 
     private CaseResult SaveTrace(CaseResult result, int packets, Action<string> save)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cases;
@@ -26,14 +27,14 @@ public enum RequirementStatus
     /// <summary>At least one case judges it.</summary>
     Tested,
 
-    /// <summary>It cannot be seen from outside.</summary>
+    /// <summary>It cannot be seen from outside over the transports that the suite has.</summary>
     Untestable,
 
     /// <summary>Deliberately left alone.</summary>
     OutOfScope,
 
-    /// <summary>Will be tested when something that is named exists.</summary>
-    Later,
+    /// <summary>Another row says the same and is what cases judge.</summary>
+    DuplicateOf,
 }
 
 /// <summary>One row of the register.</summary>
@@ -49,8 +50,17 @@ public sealed record Requirement
     /// <summary>The weight of the first keyword.</summary>
     public required RequirementLevel Level { get; init; }
 
-    /// <summary>Version of the specification that has it first.</summary>
+    /// <summary>What has it first: a version of virtio, <c>QEMU</c> and a revision of its document on vhost-user, or <c>Linux uapi</c>.</summary>
     public required string Since { get; init; }
+
+    /// <summary>The version of virtio that has it first, be it as prose; null for rows of vhost-user and vhost.</summary>
+    public VirtioVersion? SinceVirtio { get; init; }
+
+    /// <summary>The version that first has it as a rule, where it was prose before; null: it has been what it is from the start.</summary>
+    public VirtioVersion? NormativeSince { get; init; }
+
+    /// <summary>The last version that has it; null: the newest still does.</summary>
+    public VirtioVersion? Until { get; init; }
 
     public required string Clause { get; init; }
 
@@ -62,11 +72,14 @@ public sealed record Requirement
 
     public required RequirementStatus Status { get; init; }
 
-    /// <summary>Why it is not tested; null when it is.</summary>
+    /// <summary>Why it is not tested; of a duplicate, the id of the row that is; null when it is tested.</summary>
     public string? Reason { get; init; }
 
     /// <summary>True when the specification's conformance clause 7 lists the label.</summary>
     public required bool ListedInConformanceClause { get; init; }
+
+    /// <summary>True for a row of virtio that the version has.</summary>
+    public bool AppliesIn(VirtioVersion version) => SinceVirtio is { } since && since <= version && (Until is not { } until || version <= until);
 }
 
 /// <summary>How much the specification says about an open situation.</summary>
@@ -93,7 +106,7 @@ public enum SituationClass
 public sealed record OpenSituation(string Id, string Title, SituationClass Class, string? Specification);
 
 /// <summary>All requirements and open situations, from <c>suites/requirements/</c>.</summary>
-public sealed class RequirementRegister
+public sealed partial class RequirementRegister
 {
     private readonly Dictionary<string, Requirement> _requirements = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OpenSituation> _situations = new(StringComparer.Ordinal);
@@ -157,7 +170,7 @@ public sealed class RequirementRegister
             throw new DataFileException($"{folder}: no such folder; the register of requirements belongs there");
         }
 
-        List<Requirement> requirements = [];
+        List<(YamlMap Row, Requirement Requirement)> requirements = [];
         List<OpenSituation> situations = [];
         Dictionary<string, string> fileById = new(StringComparer.Ordinal);
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -169,7 +182,7 @@ public sealed class RequirementRegister
             map.AllowOnly("requirements", "situations");
             foreach (YamlMap row in map.Has("requirements") ? map.Maps("requirements") : [])
             {
-                requirements.Add(ReadRequirement(row));
+                requirements.Add((row, ReadRequirement(row)));
                 RefuseTwice(row, fileById);
             }
 
@@ -180,7 +193,22 @@ public sealed class RequirementRegister
             }
         }
 
-        return new RequirementRegister(requirements, situations, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        foreach ((YamlMap row, Requirement duplicate) in requirements.Where(r => r.Requirement.Status == RequirementStatus.DuplicateOf))
+        {
+            RefuseWrongDuplicate(row, duplicate, requirements.Select(r => r.Requirement));
+        }
+
+        return new RequirementRegister([.. requirements.Select(r => r.Requirement)], situations, Convert.ToHexStringLower(hash.GetHashAndReset()));
+    }
+
+    private static void RefuseWrongDuplicate(YamlMap row, Requirement duplicate, IEnumerable<Requirement> all)
+    {
+        Requirement original = all.FirstOrDefault(r => r.Id == duplicate.Reason)
+            ?? throw row.Error("status", $"names '{duplicate.Reason}', which the register does not have{Suggestion.For(duplicate.Reason!, all.Select(r => r.Id))}");
+        if (original.Status == RequirementStatus.DuplicateOf)
+        {
+            throw row.Error("status", $"names '{original.Id}', which is a duplicate itself; name the row that is not");
+        }
     }
 
     private static void RefuseTwice(YamlMap row, Dictionary<string, string> fileById)
@@ -194,8 +222,10 @@ public sealed class RequirementRegister
 
     private static Requirement ReadRequirement(YamlMap row)
     {
-        row.AllowOnly("id", "role", "level", "since", "clause", "label", "text", "status", "listedInConformanceClause");
+        row.AllowOnly("id", "role", "level", "since", "normativeSince", "until", "clause", "label", "text", "status", "listedInConformanceClause");
         string keyword = row.Text("level");
+        string since = row.Text("since");
+        VirtioVersion? sinceVirtio = ReadSince(row, since);
         (RequirementStatus status, string? reason) = ReadStatus(row);
         return new Requirement
         {
@@ -203,7 +233,10 @@ public sealed class RequirementRegister
             Role = ReadRole(row),
             Keyword = keyword,
             Level = ReadLevel(row, keyword),
-            Since = row.Text("since"),
+            Since = since,
+            SinceVirtio = sinceVirtio,
+            NormativeSince = ReadLaterVersion(row, "normativeSince", sinceVirtio, "later than", (later, first) => later > first),
+            Until = ReadLaterVersion(row, "until", sinceVirtio, "not earlier than", (last, first) => last >= first),
             Clause = row.Text("clause"),
             Label = row.Text("label"),
             Text = row.Text("text"),
@@ -213,6 +246,26 @@ public sealed class RequirementRegister
                 ?? throw row.Error("listedInConformanceClause", "is missing; write true or false"),
         };
     }
+
+    private static VirtioVersion? ReadSince(YamlMap row, string since) =>
+        VirtioVersion.TryParse(since, out VirtioVersion version) ? version
+        : since == "Linux uapi" || VhostUserRevision().IsMatch(since) ? null
+        : throw row.Error("since", $"is '{since}'; write a version of virtio ({VirtioVersion.Known}), 'QEMU' and eight digits of a revision, or 'Linux uapi'");
+
+    private static VirtioVersion? ReadLaterVersion(YamlMap row, string field, VirtioVersion? since, string relation, Func<VirtioVersion, VirtioVersion, bool> isRight)
+    {
+        if (row.OptionalText(field) is not { } text)
+        {
+            return null;
+        }
+
+        return since is { } first && VirtioVersion.TryParse(text, out VirtioVersion version) && isRight(version, first)
+            ? version
+            : throw row.Error(field, $"is '{text}'; write a version of virtio ({VirtioVersion.Known}) that is {relation} the row's 'since'");
+    }
+
+    [GeneratedRegex("^QEMU [0-9a-f]{8}$")]
+    private static partial Regex VhostUserRevision();
 
     private static RequirementRole ReadRole(YamlMap row) => row.Text("role") switch
     {
@@ -246,12 +299,12 @@ public sealed class RequirementRegister
         {
             "untestable" => RequirementStatus.Untestable,
             "out-of-scope" => RequirementStatus.OutOfScope,
-            "later" => RequirementStatus.Later,
+            "duplicate-of" => RequirementStatus.DuplicateOf,
             _ => null,
         };
         return status is { } known && parts.Length == 2 && parts[1].Length > 0
             ? (known, parts[1])
-            : throw row.Error("status", $"is '{text}'; write tested, or one of 'untestable: why', 'out-of-scope: why', 'later: why'");
+            : throw row.Error("status", $"is '{text}'; write tested, or one of 'untestable: why', 'out-of-scope: why', 'duplicate-of: ID'");
     }
 
     private static OpenSituation ReadSituation(YamlMap row)

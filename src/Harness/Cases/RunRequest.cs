@@ -23,6 +23,9 @@ public sealed record RunRequest
 
     public bool FailFast { get; init; }
 
+    /// <summary>The version of virtio that the target is held to: what the auditor finds against later rules is left out. Null: every version.</summary>
+    public VirtioVersion? Specification { get; init; }
+
     /// <summary>Where traces go: a folder that exists; null: none are kept.</summary>
     public string? TraceFolder { get; init; }
 

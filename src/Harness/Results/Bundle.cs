@@ -38,7 +38,7 @@ public static class Bundle
             : ReadCases(Path.Combine(folder, CasesFile));
         try
         {
-            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, document.Guests, cases, register);
+            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, document.Guests, cases, register) with { Parts = document.Parts };
         }
         catch (KeyNotFoundException e)
         {

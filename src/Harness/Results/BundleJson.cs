@@ -21,7 +21,7 @@ internal static class BundleJson
     public static RunReport ParseDocument(ReadOnlySpan<byte> json)
     {
         RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions)) ?? throw new JsonException("null");
-        return report with { Cases = [.. report.Cases.Select(WithDefaults)] };
+        return report with { Cases = [.. report.Cases.Select(WithDefaults)], Parts = report.Parts ?? [] };
     }
 
     /// <summary>Ends with a line feed.</summary>
@@ -59,6 +59,11 @@ internal static class BundleJson
                 if (property.PropertyType == typeof(IReadOnlyList<RegressionHint>))
                 {
                     property.ShouldSerialize = (_, value) => value is IReadOnlyList<RegressionHint> { Count: > 0 };
+                }
+
+                if (property.PropertyType == typeof(IReadOnlyList<RunPart>))
+                {
+                    property.ShouldSerialize = (_, value) => value is IReadOnlyList<RunPart> { Count: > 0 };
                 }
 
                 if (property.PropertyType == typeof(IReadOnlyDictionary<string, string>))

@@ -42,7 +42,15 @@ public static class MarkdownSummary
         Row("profile", report.Run.Profile + (report.Run.Shard is { } shard ? $", shard {shard}" : ""));
         Row("seed", report.Run.Seed.ToString(CultureInfo.InvariantCulture));
         Row("started", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC");
-        Row("machine", $"{report.Environment.Cpu}, {report.Environment.Cores} cores, {report.Environment.Os}, Linux {report.Environment.Kernel}, {report.Environment.DotNet}");
+        if (report.Parts.Count == 0)
+        {
+            Row("machine", Machine(report.Environment));
+        }
+
+        foreach (IGrouping<EnvironmentInfo, RunPart> machine in report.Parts.GroupBy(p => p.Environment))
+        {
+            Row($"machine of {string.Join(", ", machine.Select(p => p.Shard ?? p.Id))}", Machine(machine.Key));
+        }
 
         foreach (GuestRecord guest in report.Guests)
         {
@@ -56,6 +64,8 @@ public static class MarkdownSummary
 
         void Row(string name, string value) => text.Append(CultureInfo.InvariantCulture, $"| {name} | {Cell(value.Trim())} |\n");
     }
+
+    private static string Machine(EnvironmentInfo machine) => $"{machine.Cpu}, {machine.Cores} cores, {machine.Os}, Linux {machine.Kernel}, {machine.DotNet}";
 
     private static void Areas(StringBuilder text, RunReport report)
     {

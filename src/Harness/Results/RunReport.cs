@@ -34,7 +34,17 @@ public sealed record RunReport
     public required IReadOnlyList<RecordedBehaviour> ImplementationProfile { get; init; }
 
     public required Summary Summary { get; init; }
+
+    /// <summary>The runs that this bundle was merged from; empty for a run of its own.</summary>
+    public IReadOnlyList<RunPart> Parts { get; init; } = [];
 }
+
+/// <summary>A run that became part of a merged bundle.</summary>
+/// <param name="Shard"><c>2/4</c>; null when it was none.</param>
+/// <param name="Id">See <see cref="RunInfo.Id"/>.</param>
+/// <param name="State">How far it got.</param>
+/// <param name="Environment">The machine that it took place on.</param>
+public sealed record RunPart(string? Shard, string Id, DateTimeOffset StartedAt, double DurationMs, RunState State, EnvironmentInfo Environment);
 
 /// <summary>The suite that judged.</summary>
 /// <param name="Commit">Null when the build did not come from a git work tree.</param>
@@ -118,6 +128,9 @@ public sealed record RunInfo
 
     /// <summary>How many results a complete run has.</summary>
     public required int Selected { get; init; }
+
+    /// <summary>How many results all shards together have; null when this is none.</summary>
+    public int? Whole { get; init; }
 
     public RunState State { get; init; }
 

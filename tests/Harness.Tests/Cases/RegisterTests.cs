@@ -2,6 +2,7 @@ using NUnit.Framework;
 using Vsockspec.Cases;
 using Vsockspec.Harness.Tests.Targets;
 using Vsockspec.Targets;
+using Vsockspec.Tests;
 
 namespace Vsockspec.Harness.Tests.Cases;
 
@@ -31,6 +32,28 @@ public sealed class RegisterTests
         }
     }
 
+    /// <summary>The set is closed: a row that comes, goes or changes whom and how much it binds is a decision.</summary>
+    [Test]
+    public void Load_TheSuite_IsTheClosedSet() => Snapshot.Match(
+        string.Concat(RequirementRegister.Load().Requirements.OrderBy(r => r.Id, StringComparer.Ordinal).Select(r =>
+            $"{r.Id}\t{r.Role}\t{r.Keyword}\t{r.Since}{(r.NormativeSince is { } rule ? $", a rule since {rule}" : "")}{(r.Until is { } last ? $", until {last}" : "")}\t{r.Status}\n")),
+        "register.tsv");
+
+    [TestCase("VS-FEAT-DEV-H1", "1.1", false)]
+    [TestCase("VS-FEAT-DEV-H1", "1.2", true)]
+    [TestCase("VS-FEAT-DEV-H1", "1.3", false)]
+    [TestCase("VS-FEAT-DEV-2", "1.1", false)]
+    [TestCase("VS-FEAT-DEV-2", "1.2", true)]
+    [TestCase("VS-CRED-DEV-1", "1.0", false)]
+    [TestCase("VS-CRED-DEV-1", "1.4", true)]
+    [TestCase("VU-01", "1.4", false)]
+    [TestCase("VK-01", "1.4", false)]
+    public void AppliesIn_RowAndVersion_FollowsSinceAndUntil(string id, string version, bool applies)
+    {
+        Assert.That(VirtioVersion.TryParse(version, out VirtioVersion parsed));
+        Assert.That(RequirementRegister.Load().Find(id)!.AppliesIn(parsed), Is.EqualTo(applies));
+    }
+
     [Test]
     public void LevelOf_UnknownId_OffersTheNearest() =>
         Assert.That(
@@ -40,6 +63,15 @@ public sealed class RegisterTests
     [TestCase("level: MUST NOT", "level: OUGHT", ":4: field 'requirements[0].level' is 'OUGHT'")]
     [TestCase("role: device", "role: vmm", ":3: field 'requirements[0].role' is 'vmm'")]
     [TestCase("status: tested", "status: later", ":9: field 'requirements[0].status' is 'later'; write tested, or one of")]
+    [TestCase("status: tested", "status: \"later: no time\"", ":9: field 'requirements[0].status' is 'later: no time'; write tested, or one of")]
+    [TestCase("status: tested", "status: \"duplicate-of: A-2\"", ":9: field 'requirements[0].status' names 'A-2', which the register does not have (did you mean 'A-1'?)")]
+    [TestCase("status: tested", "status: \"duplicate-of: A-1\"", ":9: field 'requirements[0].status' names 'A-1', which is a duplicate itself")]
+    [TestCase("since: \"1.1\"", "since: \"1.1 (prose)\"", ":5: field 'requirements[0].since' is '1.1 (prose)'; write a version of virtio (1.0, 1.1, 1.2, 1.3, 1.4), 'QEMU'")]
+    [TestCase("since: \"1.1\"", "since: \"1.5\"", ":5: field 'requirements[0].since' is '1.5'")]
+    [TestCase("since: \"1.1\"", "since: QEMU main", ":5: field 'requirements[0].since' is 'QEMU main'")]
+    [TestCase("since: \"1.1\"", "since: \"1.1\"\n    until: \"1.0\"", ":6: field 'requirements[0].until' is '1.0'; write a version of virtio (1.0, 1.1, 1.2, 1.3, 1.4) that is not earlier than")]
+    [TestCase("since: \"1.1\"", "since: \"1.1\"\n    normativeSince: \"1.1\"", ":6: field 'requirements[0].normativeSince' is '1.1'; write a version of virtio (1.0, 1.1, 1.2, 1.3, 1.4) that is later than")]
+    [TestCase("since: \"1.1\"", "since: Linux uapi\n    until: \"1.2\"", ":6: field 'requirements[0].until' is '1.2'")]
     [TestCase("status: tested", "state: tested", ":9: unknown field 'requirements[0].state' (did you mean 'status'?)")]
     [TestCase("    text: t\n", "", ":2: field 'requirements[0].text' is missing")]
     [TestCase("listedInConformanceClause: true", "listedInConformanceClause: yes", ":10: field 'requirements[0].listedInConformanceClause' is 'yes'; write true or false")]
@@ -62,21 +94,6 @@ public sealed class RegisterTests
             () => RequirementRegister.Load(scratch.Path),
             Throws.TypeOf<DataFileException>().With.Message.Contains("b.yaml:2: field 'requirements[0].id' is 'A-1', which a.yaml has already"));
     }
-
-    [Test]
-    public void Find_EveryProfileOfTheSuite_Loads()
-    {
-        foreach (string name in Profile.Names(SuiteData.Folder))
-        {
-            Assert.That(Profile.Find(name, SuiteData.Folder).Name, Is.EqualTo(name));
-        }
-    }
-
-    [Test]
-    public void Find_UnknownProfile_OffersTheNearest() =>
-        Assert.That(
-            () => Profile.Find("seqpaket", SuiteData.Folder),
-            Throws.TypeOf<DataFileException>().With.Message.Contains("unknown profile 'seqpaket' (did you mean 'seqpacket'?)"));
 
     [TestCase("VSC-01*", "VSC-0101[split]", true)]
     [TestCase("VSC-0101[split]", "VSC-0101[split]", true)]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using CsCheck;
 using NUnit.Framework;
 using Vsockspec.Cases;
 using Vsockspec.Harness.Tests.Targets;
@@ -61,9 +62,7 @@ public sealed class BundleTests
             writer.Close(RunState.Complete);
         }
 
-        using JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("reports/schema/results.schema.json")));
-        using JsonDocument results = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "results.json")));
-        Assert.That(new JsonSchemaCheck(schema.RootElement).Violations(results.RootElement), Is.Empty);
+        Assert.That(Violations(folder), Is.Empty);
 
         RunReport read = Bundle.Open(folder, Sample.Register);
         Assert.That(read.Suite.Adopted, Is.EqualTo(adopted));
@@ -191,7 +190,7 @@ public sealed class BundleTests
         using Scratch scratch = new();
         string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
         WritePart(parts[0], "1/2", Sample.Passed, Sample.Probed);
-        WritePart(parts[1], "2/2", Sample.Failed, Sample.Loose, Sample.Unjudged);
+        WritePart(parts[1], Sample.Target, Sample.Machine with { Cpu = "Another CPU" }, "2/2", 5, Sample.Failed, Sample.Loose, Sample.Unjudged);
         File.WriteAllText(Path.Combine(parts[0], Sample.Passed.Trace!), "packets");
         string merged = Path.Combine(scratch.Path, "m");
 
@@ -199,9 +198,15 @@ public sealed class BundleTests
 
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(report.Cases, Has.Count.EqualTo(5));
+            Assert.That(report.Cases.Select(c => c.Id), Is.EqualTo(["VSC-0101", "VSC-0102", "VSC-0103", "VSC-0104", "VSC-0901"]));
             Assert.That(report.Run.State, Is.EqualTo(RunState.Complete));
+            Assert.That(report.Run.Selected, Is.EqualTo(5));
             Assert.That(report.Run.Shard, Is.Null);
+            Assert.That(report.Run.Whole, Is.Null);
+            Assert.That(report.Parts.Select(p => (p.Shard, p.Environment.Cpu)), Is.EqualTo([("1/2", "A CPU"), ("2/2", "Another CPU")]));
+            Assert.That(File.ReadAllText(Path.Combine(merged, "summary.md")), Does.Contain("| machine of 2/2 | Another CPU"));
+            Assert.That(Directory.GetFiles(merged).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md"]));
+            Assert.That(Violations(merged), Is.Empty);
             Assert.That(File.ReadAllText(Path.Combine(merged, Sample.Passed.Trace!)), Is.EqualTo("packets"));
             Assert.That(Json(Bundle.Open(merged, Sample.Register)), Is.EqualTo(Json(report)));
         }
@@ -228,8 +233,113 @@ public sealed class BundleTests
         WritePart(parts[1], Sample.Target with { Version = "6.12.117-cloud-amd64" }, "2/2", Sample.Failed);
         Assert.That(
             () => BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register),
-            Throws.TypeOf<BundleException>().With.Message.Contains("is not of the same run"));
+            Throws.TypeOf<BundleException>().With.Message.Contains("is not of the same run as").And.Message.Contains("version 6.12.117-cloud-amd64), there sample"));
     }
+
+    [Test]
+    public void Merge_ShardsOfOtherOptions_AreRefused()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], Sample.Target, Sample.Machine, "1/2", 2, Loose());
+        WritePart(parts[1], Sample.Target, Sample.Machine, "2/2", 3, Sample.Failed);
+        Assert.That(
+            () => BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register),
+            Throws.TypeOf<BundleException>().With.Message.Contains("all shards together have 3 results, there 2; give all shards the same options"));
+    }
+
+    [TestCase("2/3", "is not of the same run as", "it is shard 2/3, the other shard 1/2")]
+    [TestCase(null, "is not of the same run as", "it is shard 1/2, the other no shard")]
+    [TestCase("1/2", "is shard 1/2, and so is", "give each shard once")]
+    [TestCase("5/2", "calls itself shard '5/2'", "a shard is called I/N")]
+    public void Merge_ShardsThatDoNotBelongTogether_AreRefused(string? second, string message, string detail)
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], "1/2", Loose());
+        WritePart(parts[1], second, Sample.Failed);
+        Assert.That(
+            () => BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register),
+            Throws.TypeOf<BundleException>().With.Message.Contains(message).And.Message.Contains(detail));
+    }
+
+    [Test]
+    public void Merge_MissingShard_IsNamedAndTheWholeIsNotComplete()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "4"), Path.Combine(scratch.Path, "1")];
+        WritePart(parts[0], "4/4", Sample.Failed);
+        WritePart(parts[1], "1/4", Loose());
+
+        RunReport report = BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register);
+
+        Assert.That(report.Run.State, Is.EqualTo(RunState.Stopped));
+        Assert.That(report.Run.Error, Is.EqualTo("shard 2/4 is missing; shard 3/4 is missing"));
+        Assert.That((report.Cases.Count, report.Run.Selected), Is.EqualTo((2, 5)));
+        Assert.That(report.Parts.Select(p => p.Shard), Is.EqualTo(["1/4", "4/4"]));
+    }
+
+    [Test]
+    public void Merge_ShardThatWasKilled_IsNamedAndTheWholeIsNotComplete()
+    {
+        using Scratch scratch = new();
+        string[] parts = [Path.Combine(scratch.Path, "1"), Path.Combine(scratch.Path, "2")];
+        WritePart(parts[0], "1/2", Loose());
+        using (BundleWriter killed = BundleWriter.Create(
+            parts[1], Sample.Suite, Sample.Target, Sample.Machine, Sample.Run with { Shard = "2/2", Selected = 4, Whole = 5 }, Sample.Register))
+        {
+            killed.CaseFinished(Sample.Failed);
+        }
+
+        RunReport report = BundleMerge.Merge(parts, Path.Combine(scratch.Path, "m"), Sample.Register);
+
+        Assert.That(report.Run.State, Is.EqualTo(RunState.Stopped));
+        Assert.That(report.Run.Error, Is.EqualTo("shard 2/2 has 1 of 4 results"));
+        Assert.That(report.Parts.Select(p => p.State), Is.EqualTo([RunState.Complete, RunState.Running]));
+    }
+
+    [TestCase("traces/gone.pcapng")]
+    [TestCase("traces/../../secret")]
+    [TestCase("/etc/hostname")]
+    [TestCase("traces/link.pcapng")]
+    [TestCase("secret")]
+    public void Merge_TraceThatIsNoFileOfTheBundle_IsRefusedAndNothingIsWritten(string trace)
+    {
+        using Scratch scratch = new();
+        string part = Path.Combine(scratch.Path, "1");
+        scratch.Write("secret", "not a trace");
+        WritePart(part, "1/1", Loose() with { Trace = trace });
+        File.CreateSymbolicLink(Path.Combine(part, "traces", "link.pcapng"), Path.Combine(scratch.Path, "secret"));
+        File.WriteAllText(Path.Combine(part, "secret"), "not a trace");
+
+        Assert.That(
+            () => BundleMerge.Merge([part], Path.Combine(scratch.Path, "m"), Sample.Register),
+            Throws.TypeOf<BundleException>().With.Message.Contains($"names the trace '{trace}', which is no file in its folder traces"));
+        Assert.That(Directory.Exists(Path.Combine(scratch.Path, "m")), Is.False);
+    }
+
+    [Test]
+    public void ShardOf_AnyNumberOfParts_AreTheWholeAndDisjointAndAlike() =>
+        Gen.Select(Gen.Int[0, 400], Gen.Int[1, 1000]).Sample((size, count) =>
+        {
+            int[] whole = [.. Enumerable.Range(0, size)];
+            int[][] parts = [.. Enumerable.Range(1, count).Select(i => new Shard(i, count).Of(whole).ToArray())];
+            return parts.Sum(p => p.Length) == size
+                && parts.SelectMany(p => p).Order().SequenceEqual(whole)
+                && parts.Max(p => p.Length) - parts.Min(p => p.Length) <= 1;
+        });
+
+    [TestCase("1/1", true)]
+    [TestCase("10000/10000", true)]
+    [TestCase("0/4", false)]
+    [TestCase("5/4", false)]
+    [TestCase("1/10001", false)]
+    [TestCase("-1/4", false)]
+    [TestCase("1/4/4", false)]
+    [TestCase("1", false)]
+    [TestCase("a/b", false)]
+    public void Parse_Shard_TakesOnlyPartsThatExist(string text, bool good) =>
+        Assert.That(Shard.Parse(text)?.ToString(), Is.EqualTo(good ? text : null));
 
     [Test]
     public void Between_ChangedVerdicts_AreListedAndWorseOnesMarked()
@@ -262,12 +372,23 @@ public sealed class BundleTests
         return writer.Close(RunState.Complete);
     }
 
-    private static void WritePart(string folder, string shard, params CaseResult[] results) => WritePart(folder, Sample.Target, shard, results);
+    private static CaseResult Loose() => Sample.Passed with { Trace = null };
 
-    private static void WritePart(string folder, TargetInfo target, string shard, params CaseResult[] results)
+    private static IReadOnlyList<string> Violations(string folder)
+    {
+        using JsonDocument schema = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("reports/schema/results.schema.json")));
+        using JsonDocument results = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "results.json")));
+        return new JsonSchemaCheck(schema.RootElement).Violations(results.RootElement);
+    }
+
+    private static void WritePart(string folder, string? shard, params CaseResult[] results) => WritePart(folder, Sample.Target, Sample.Machine, shard, 5, results);
+
+    private static void WritePart(string folder, TargetInfo target, string? shard, params CaseResult[] results) => WritePart(folder, target, Sample.Machine, shard, 5, results);
+
+    private static void WritePart(string folder, TargetInfo target, EnvironmentInfo machine, string? shard, int whole, params CaseResult[] results)
     {
         using BundleWriter writer = BundleWriter.Create(
-            folder, Sample.Suite, target, Sample.Machine, Sample.Run with { Shard = shard, Selected = results.Length }, Sample.Register);
+            folder, Sample.Suite, target, machine, Sample.Run with { Shard = shard, Selected = results.Length, Whole = shard is null ? null : whole }, Sample.Register);
         foreach (CaseResult result in results)
         {
             writer.CaseFinished(result);
