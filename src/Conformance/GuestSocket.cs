@@ -14,8 +14,13 @@ internal sealed partial class GuestSocket(IGuestScript c, int fd, AgentClient? o
 
     private AgentClient Agent => on ?? c.Agent;
 
-    /// <summary>How long a call may take that waits for the device or the host: far longer than what the device may take, which has deadlines of its own.</summary>
-    private CallLimit Limit => new(4 * c.Timeline.Patience);
+    /// <summary>
+    /// How often the patience for one answer a call may take that waits for the device or the host: the device has deadlines of its own, and a guest that no longer
+    /// answers is noticed by its agent's silence. A guest under translated KVM may stand still for longer than any connect's own deadline, and goes on.
+    /// </summary>
+    private static readonly int Patiences = KvmProof.IsTranslated ? 24 : 4;
+
+    private CallLimit Limit => new(Patiences * c.Timeline.Patience);
 
     public static GuestSocket Create(IGuestScript c, SocketType type = SocketType.Stream, bool nonBlocking = false) =>
         new(c, c.Await(c.Agent.Socket(type, nonBlocking)).OrThrow("socket"));
