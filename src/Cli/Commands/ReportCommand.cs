@@ -11,13 +11,15 @@ internal static class ReportCommand
     public static Command Create(Workbench bench)
     {
         Argument<string> bundle = CommonOptions.BundleArgument();
-        Command command = new("report", "Render a bundle's reports again and print the result.") { bundle };
+        Option<string?> since = new("--since") { Description = "An earlier bundle; report.html then says what changed.", HelpName = "BUNDLE" };
+        Command command = new("report", "Render a bundle's reports again and print the result.") { bundle, since };
         command.SetAction(parsed =>
         {
             string folder = Path.GetFullPath(parsed.GetRequiredValue(bundle));
             RunReport report = Bundle.Open(folder, bench.Register);
+            RunReport? earlier = parsed.GetValue(since) is { } before ? Bundle.Open(Path.GetFullPath(before), bench.Register) : null;
             new ReportPrinter(bench.Out, bench.UseColour).Print(report, folder);
-            Bundle.Write(folder, report);
+            Bundle.Write(folder, report, bench.Register, earlier);
             return report.Run.State == RunState.Complete ? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict)) : ExitCodes.Harness;
         });
         return command;

@@ -76,7 +76,11 @@ public sealed class CaptureReader : IDisposable
 
             VsockMonHeader monitor = VsockMonHeader.Read(raw.Bytes.Span);
             uint original = Math.Max(raw.OriginalLength, (uint)raw.Bytes.Length) - VsockMonHeader.Size;
-            packet = new CapturedPacket(number, raw.UnixNanoseconds, monitor, raw.Bytes[VsockMonHeader.Size..], original);
+            packet = new CapturedPacket(number, raw.UnixNanoseconds, monitor, raw.Bytes[VsockMonHeader.Size..], original)
+            {
+                Direction = raw.Direction,
+                Comments = raw.Comments ?? [],
+            };
             return true;
         }
 
@@ -109,7 +113,13 @@ public sealed class CaptureReader : IDisposable
 }
 
 /// <summary>A packet of any link type.</summary>
-internal readonly record struct RawPacket(int LinkType, long? UnixNanoseconds, ReadOnlyMemory<byte> Bytes, uint OriginalLength, long Offset);
+internal readonly record struct RawPacket(int LinkType, long? UnixNanoseconds, ReadOnlyMemory<byte> Bytes, uint OriginalLength, long Offset)
+{
+    public PacketDirection Direction { get; init; }
+
+    /// <summary>Null: none.</summary>
+    public IReadOnlyList<string>? Comments { get; init; }
+}
 
 /// <summary>A file format.</summary>
 internal interface IPacketFormat

@@ -13,6 +13,14 @@ public sealed class ObserverList(params IRingObserver[] observers) : IRingObserv
         }
     }
 
+    public void PostedWithTable(int queue, uint id, ReadOnlySpan<RingBuffer> buffers, int direct)
+    {
+        foreach (IRingObserver observer in observers)
+        {
+            observer.PostedWithTable(queue, id, buffers, direct);
+        }
+    }
+
     public void Published(int queue)
     {
         foreach (IRingObserver observer in observers)

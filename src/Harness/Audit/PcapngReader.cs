@@ -6,6 +6,7 @@ namespace Vsockspec.Audit;
 internal sealed class PcapngReader : IPacketFormat
 {
     private const int NanosecondExponent = 9;
+    private const uint DirectionBits = 3;
     private const long NanosecondsPerSecond = 1_000_000_000;
     private readonly ByteSource source;
     private readonly List<Interface> interfaces = [];
@@ -191,12 +192,30 @@ internal sealed class PcapngReader : IPacketFormat
         }
 
         int optionsAt = Math.Min(Fixed + (int)((captured + 3) & ~3u), body.Length);
+        PacketDirection direction = PacketDirection.Unknown;
+        List<string>? comments = null;
         foreach ((ushort code, ReadOnlyMemory<byte> value) in Options(body.AsMemory(optionsAt)))
         {
-            drops += code == PcapngFormat.PacketDropCount && value.Length >= 8 ? Math.Min(source.UInt64(value.Span), uint.MaxValue) : 0;
+            switch (code)
+            {
+                case PcapngFormat.PacketDropCount when value.Length >= 8:
+                    drops += Math.Min(source.UInt64(value.Span), uint.MaxValue);
+                    break;
+                case PcapngFormat.PacketFlags when value.Length >= 4:
+                    uint way = source.UInt32(value.Span) & DirectionBits;
+                    direction = way <= (uint)PacketDirection.Outbound ? (PacketDirection)way : PacketDirection.Unknown;
+                    break;
+                case PcapngFormat.Comment when (comments?.Count ?? 0) < CapturedPacket.MaxComments:
+                    (comments ??= []).Add(Encoding.UTF8.GetString(value.Span));
+                    break;
+            }
         }
 
-        return new RawPacket(from.LinkType, from.TimeOf(time), body.AsMemory(Fixed, (int)captured), source.UInt32(body.AsSpan(16)), offset);
+        return new RawPacket(from.LinkType, from.TimeOf(time), body.AsMemory(Fixed, (int)captured), source.UInt32(body.AsSpan(16)), offset)
+        {
+            Direction = direction,
+            Comments = comments,
+        };
     }
 
     private RawPacket ReadSimple(byte[] body, long offset)

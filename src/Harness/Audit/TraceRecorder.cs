@@ -25,13 +25,21 @@ public sealed class TraceRecorder : IRingObserver
     private readonly long startedTicks = Stopwatch.GetTimestamp();
     private byte[] entries = new byte[FirstBuffer];
     private int used;
+    private readonly ChainBook chains;
+    private ChainNote[] notes = new ChainNote[32];
     private bool full;
 
     public TraceRecorder(int snapLength = DefaultSnapLength, int capacity = DefaultCapacity)
+        : this(snapLength, capacity, new ChainBook())
+    {
+    }
+
+    private TraceRecorder(int snapLength, int capacity, ChainBook chains)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(snapLength, VsockHeader.Size);
         this.snapLength = snapLength;
         this.capacity = capacity;
+        this.chains = chains;
     }
 
     /// <summary>Packets seen, kept or not.</summary>
@@ -40,7 +48,18 @@ public sealed class TraceRecorder : IRingObserver
     /// <summary>Packets kept, the first ones.</summary>
     public int KeptCount { get; private set; }
 
-    /// <summary>Writes the trace; each finding is a comment of its packet.</summary>
+    /// <summary>Rings are new, with the layout that the features say.</summary>
+    public void BeginSession(VirtioFeatures features) =>
+        chains.Begin(features.HasFlag(VirtioFeatures.RingPacked) ? RingLayout.Packed : RingLayout.Split);
+
+    /// <summary>A recorder of the packets from here on, which knows the chains that are posted already.</summary>
+    public TraceRecorder Next()
+    {
+        chains.ForgetPackets();
+        return new TraceRecorder(snapLength, capacity, chains);
+    }
+
+    /// <summary>Writes the trace; how a packet lay in its chain, and each finding, are comments of the packet.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Save(string path, IReadOnlyList<Finding> findings)
     {
@@ -61,18 +80,31 @@ public sealed class TraceRecorder : IRingObserver
             int kept = BinaryPrimitives.ReadInt32LittleEndian(rest[8..]);
             uint original = BinaryPrimitives.ReadUInt32LittleEndian(rest[12..]);
             PacketDirection direction = (PacketDirection)rest[16];
-            writer.Write(time, direction, rest.Slice(EntrySize, kept), original, comments[number]);
+            string[] chain = chains.Describe(notes[number - 1]) is { } text ? [text] : [];
+            writer.Write(time, direction, rest.Slice(EntrySize, kept), original, [.. chain, .. comments[number]]);
             rest = rest[(EntrySize + kept)..];
         }
     }
 
-    public void SentPacket(uint id, ReadOnlySpan<byte> packet) => Record(PacketDirection.Outbound, packet);
-
-    public void ReceivedPacket(uint id, ReadOnlySpan<byte> packet) => Record(PacketDirection.Inbound, packet);
-
-    public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers)
+    public void SentPacket(uint id, ReadOnlySpan<byte> packet)
     {
+        if (Record(PacketDirection.Outbound, packet))
+        {
+            AddNote(chains.OfSent(id, KeptCount));
+        }
     }
+
+    public void ReceivedPacket(uint id, ReadOnlySpan<byte> packet)
+    {
+        if (Record(PacketDirection.Inbound, packet))
+        {
+            AddNote(chains.OfReceived(id));
+        }
+    }
+
+    public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers) => chains.Posted(queue, id, buffers, direct: null);
+
+    public void PostedWithTable(int queue, uint id, ReadOnlySpan<RingBuffer> buffers, int direct) => chains.Posted(queue, id, buffers, direct);
 
     public void Published(int queue)
     {
@@ -88,7 +120,13 @@ public sealed class TraceRecorder : IRingObserver
 
     public void Used(int queue, UsedChain chain)
     {
+        if (chains.Used(queue, chain) is { } packet)
+        {
+            notes[packet - 1] = notes[packet - 1] with { Used = chain.Length };
+        }
     }
+
+    public void Renewed(int queue) => chains.Renew(queue);
 
     public void Fenced()
     {
@@ -101,11 +139,22 @@ public sealed class TraceRecorder : IRingObserver
     private static string Describe(Finding finding) =>
         $"{(finding.Severity == FindingSeverity.Violation ? "violates" : "note on")} {finding.Requirement}: {finding.Detail}";
 
-    private void Record(PacketDirection direction, ReadOnlySpan<byte> packet)
+    private void AddNote(ChainNote note)
+    {
+        if (notes.Length < KeptCount)
+        {
+            Array.Resize(ref notes, notes.Length * 2);
+        }
+
+        notes[KeptCount - 1] = note;
+    }
+
+    /// <summary>True when the packet is kept.</summary>
+    private bool Record(PacketDirection direction, ReadOnlySpan<byte> packet)
     {
         if (packet.IsEmpty)
         {
-            return;
+            return false;
         }
 
         PacketCount++;
@@ -113,7 +162,7 @@ public sealed class TraceRecorder : IRingObserver
         full |= (long)used + EntrySize + kept > capacity;
         if (full)
         {
-            return;
+            return false;
         }
 
         while (entries.Length - used < EntrySize + kept)
@@ -129,5 +178,6 @@ public sealed class TraceRecorder : IRingObserver
         packet[..kept].CopyTo(entry[EntrySize..]);
         used += EntrySize + kept;
         KeptCount++;
+        return true;
     }
 }

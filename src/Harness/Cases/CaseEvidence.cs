@@ -19,6 +19,7 @@ internal sealed class CaseEvidence
     public ObserverList BeginSession(ulong guestCid, VirtioFeatures features)
     {
         Collect();
+        recorder.BeginSession(features);
         auditor = new Auditor(guestCid, features, firstPacket: recorder.PacketCount + 1);
         return new ObserverList(recorder, auditor);
     }

@@ -24,7 +24,7 @@ internal sealed class DriverEvidence(ulong guestCid) : IDriverObserver, IRingObs
         GuestCaseEvidence taken = new(recorder, [.. earlier], [], [.. earlierNotes]);
         earlier.Clear();
         earlierNotes.Clear();
-        recorder = new TraceRecorder();
+        recorder = recorder.Next();
         auditor?.BeginPart();
         return taken;
     }
@@ -39,6 +39,7 @@ internal sealed class DriverEvidence(ulong guestCid) : IDriverObserver, IRingObs
     public IRingObserver SessionBegan(VirtioFeatures features, bool resumes)
     {
         Collect();
+        recorder.BeginSession(features);
         auditor = new DriverAuditor(guestCid, features);
         auditor.BeginPart(recorder.PacketCount + 1);
         return this;
@@ -60,9 +61,9 @@ internal sealed class DriverEvidence(ulong guestCid) : IDriverObserver, IRingObs
 
     public void Fenced() => auditor?.Fenced();
 
-    public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers)
-    {
-    }
+    public void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers) => recorder.Posted(queue, id, buffers);
+
+    public void PostedWithTable(int queue, uint id, ReadOnlySpan<RingBuffer> buffers, int direct) => recorder.PostedWithTable(queue, id, buffers, direct);
 
     public void Published(int queue)
     {
@@ -76,9 +77,7 @@ internal sealed class DriverEvidence(ulong guestCid) : IDriverObserver, IRingObs
     {
     }
 
-    public void Used(int queue, UsedChain chain)
-    {
-    }
+    public void Used(int queue, UsedChain chain) => recorder.Used(queue, chain);
 
     public void Violated(string requirement, int queue, string detail)
     {

@@ -39,7 +39,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObse
             earlier.Clear();
             earlierOfDriver.Clear();
             earlierNotes.Clear();
-            recorder = new TraceRecorder();
+            recorder = recorder.Next();
             auditor?.BeginPart();
             driver?.BeginPart();
             return taken;
@@ -51,6 +51,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObse
         lock (gate)
         {
             Collect();
+            recorder.BeginSession(features);
             auditor = new Auditor(guestCid, features, recorder.PacketCount + 1);
             driver = new DriverAuditor(guestCid, features);
             driver.BeginPart(recorder.PacketCount + 1);
@@ -76,6 +77,16 @@ internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObse
     {
         lock (gate)
         {
+            recorder.Posted(queue, id, buffers);
+            auditor?.Posted(queue, id, buffers);
+        }
+    }
+
+    void IRingObserver.PostedWithTable(int queue, uint id, ReadOnlySpan<RingBuffer> buffers, int direct)
+    {
+        lock (gate)
+        {
+            recorder.PostedWithTable(queue, id, buffers, direct);
             auditor?.Posted(queue, id, buffers);
         }
     }
@@ -108,6 +119,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObse
     {
         lock (gate)
         {
+            recorder.Used(queue, chain);
             auditor?.Used(queue, chain);
         }
     }
@@ -152,6 +164,7 @@ internal sealed class GuestEvidence(ulong guestCid) : IDriverObserver, IRingObse
     {
         lock (gate)
         {
+            recorder.Renewed(queue);
             auditor?.Renewed(queue);
         }
     }

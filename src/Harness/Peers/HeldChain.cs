@@ -5,12 +5,15 @@ namespace Vsockspec.Peers;
 /// <summary>A chain that a scripted device has taken and not returned.</summary>
 public sealed class HeldChain
 {
+    private readonly RingBuffer[] buffers;
+
     internal HeldChain(ScriptedQueue queue, DeviceChain chain, int fingerprint)
     {
         Queue = queue;
         Id = chain.Id;
         RingEntries = chain.RingEntries;
-        Buffers = chain.Buffers.ToArray();
+        buffers = chain.Buffers.ToArray();
+        DirectCount = chain.DirectCount;
         HasTable = chain.HasTable;
         ReadableCount = chain.ReadableCount;
         ReadableBytes = chain.ReadableBytes;
@@ -24,7 +27,7 @@ public sealed class HeldChain
     public ushort RingEntries { get; }
 
     /// <summary>In chain order; those of an indirect table too.</summary>
-    public IReadOnlyList<RingBuffer> Buffers { get; }
+    public IReadOnlyList<RingBuffer> Buffers => buffers;
 
     public bool HasTable { get; }
 
@@ -38,6 +41,21 @@ public sealed class HeldChain
     public ulong WritableBytes { get; }
 
     internal ScriptedQueue Queue { get; }
+
+    /// <summary>Number of leading buffers that descriptors of the ring itself describe.</summary>
+    internal int DirectCount { get; }
+
+    internal void TellPosted(IRingObserver observer)
+    {
+        if (HasTable)
+        {
+            observer.PostedWithTable(Queue.Index, Id, buffers, DirectCount);
+        }
+        else
+        {
+            observer.Posted(Queue.Index, Id, buffers);
+        }
+    }
 
     /// <summary>Of what the device may read of it, when it was taken.</summary>
     internal int Fingerprint { get; }

@@ -213,7 +213,15 @@ public sealed class RxQueue
         memory.Slice(address + slotSize, GuardBytes).Fill(GuardPattern);
         slotOf[id] = slot;
         unpublished = true;
-        observer.Posted(VsockQueue.Rx, id, buffers);
+        if (indirect)
+        {
+            observer.PostedWithTable(VsockQueue.Rx, id, buffers, direct: 0);
+        }
+        else
+        {
+            observer.Posted(VsockQueue.Rx, id, buffers);
+        }
+
         return true;
     }
 }

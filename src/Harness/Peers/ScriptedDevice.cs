@@ -206,7 +206,9 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         HeldChain chain = first.Count > 0 ? first.Dequeue() : rx.TryTake()!;
         uint written = rx.Write(chain, bytes);
         uint told = used ?? written;
-        observer!.ReceivedPacket(chain.Id, bytes[..(int)Math.Min(told, written)]);
+        chain.TellPosted(observer!);
+        observer!.Used(rx.Index, new UsedChain(chain.Id, told));
+        observer.ReceivedPacket(chain.Id, bytes[..(int)Math.Min(told, written)]);
         rx.Return(chain, told);
     }
 
@@ -429,10 +431,12 @@ public sealed class ScriptedDevice : IPumped, IFlowEnd, IDisposable
         for (int i = 0; i < tx.Ring.Setup.Size && tx.TryTake() is { } chain; i++)
         {
             byte[] bytes = tx.Read(chain);
+            chain.TellPosted(observer!);
             observer!.SentPacket(chain.Id, bytes);
             if (ReturnsTx)
             {
                 tx.Complete(chain, 0);
+                observer.Used(tx.Index, new UsedChain(chain.Id, 0));
                 completed = true;
             }
             else

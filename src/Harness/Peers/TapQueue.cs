@@ -318,7 +318,15 @@ internal sealed class TapQueue : IDisposable
         chains.Add(id, chain, place);
         postedChains++;
         postedEntries += chain.RingEntries;
-        observer.Posted(queue.Index, id, chain.Buffers);
+        if (chain.HasTable)
+        {
+            observer.PostedWithTable(queue.Index, id, chain.Buffers, chain.DirectCount);
+        }
+        else
+        {
+            observer.Posted(queue.Index, id, chain.Buffers);
+        }
+
         if (queue.Index == VsockQueue.Tx && chain.WritableBytes == 0 && chain.ReadableBytes <= LongestPacket)
         {
             observer.SentPacket(id, Gather(chain.Readable, (uint)chain.ReadableBytes));

@@ -130,7 +130,7 @@ public sealed class TxQueue
             return false;
         }
 
-        sent = Book(id, slot: -1, [.. direct, .. buffers]);
+        sent = Book(id, slot: -1, [.. direct, .. buffers], direct.Length);
         if (TryGather([.. direct, .. buffers], out byte[]? packet))
         {
             observer.SentPacket(id, packet);
@@ -253,7 +253,8 @@ public sealed class TxQueue
     private bool Post(ReadOnlySpan<RingBuffer> buffers, int slot, out Sent sent)
     {
         ushort id;
-        bool posted = Indirect && slot >= 0
+        bool inTable = Indirect && slot >= 0;
+        bool posted = inTable
             ? Ring.TryPostIndirect([], buffers, tableBase + ((ulong)slot * MaxPieces * 16), out id)
             : Ring.TryPost(buffers, out id);
         if (!posted)
@@ -262,16 +263,25 @@ public sealed class TxQueue
             return false;
         }
 
-        sent = Book(id, slot, buffers);
+        sent = Book(id, slot, buffers, inTable ? 0 : null);
         return true;
     }
 
-    private Sent Book(ushort id, int slot, ReadOnlySpan<RingBuffer> buffers)
+    /// <param name="direct">Buffers before those of an indirect table; null: there is no table.</param>
+    private Sent Book(ushort id, int slot, ReadOnlySpan<RingBuffer> buffers, int? direct)
     {
         slotOf[id] = slot;
         ticketOf[id] = ++lastTicket;
         unpublished = true;
-        observer.Posted(VsockQueue.Tx, id, buffers);
+        if (direct is { } before)
+        {
+            observer.PostedWithTable(VsockQueue.Tx, id, buffers, before);
+        }
+        else
+        {
+            observer.Posted(VsockQueue.Tx, id, buffers);
+        }
+
         return new Sent(id, lastTicket);
     }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Vsockspec.Cases;
+using Vsockspec.Results.Html;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Results;
@@ -18,6 +19,10 @@ public static class Bundle
     public const string StartedFile = "started.jsonl";
     public const string JUnitFile = "junit.xml";
     public const string SummaryFile = "summary.md";
+    public const string HtmlFile = "report.html";
+    public const string CtrfFile = "ctrf.json";
+    public const string SarifFile = "results.sarif";
+
     /// <summary>The last words of the kernel under test, which the lab leaves for the run that goes on; see docs/lab.md.</summary>
     private const string PanicFile = "panic.txt";
     public const string TracesFolder = "traces";
@@ -46,13 +51,17 @@ public static class Bundle
         }
     }
 
-    /// <summary>Writes <c>results.json</c>, <c>junit.xml</c> and <c>summary.md</c>, each whole or not at all.</summary>
+    /// <summary>Writes <c>results.json</c> and every document that is rendered from it, each whole or not at all.</summary>
+    /// <param name="earlier">An earlier run, with which <c>report.html</c> compares; null: none.</param>
     /// <exception cref="BundleException">The disk is full, or the folder may not be written.</exception>
-    public static void Write(string folder, RunReport report)
+    public static void Write(string folder, RunReport report, RequirementRegister register, RunReport? earlier = null)
     {
         WriteFile(Path.Combine(folder, ResultsFile), BundleJson.Document(report));
         WriteFile(Path.Combine(folder, JUnitFile), JUnit.Render(report));
         WriteFile(Path.Combine(folder, SummaryFile), MarkdownSummary.Render(report));
+        WriteFile(Path.Combine(folder, CtrfFile), Ctrf.Render(report));
+        WriteFile(Path.Combine(folder, SarifFile), Sarif.Render(report, register));
+        WriteFile(Path.Combine(folder, HtmlFile), HtmlReport.Render(report, register, folder, earlier));
     }
 
     /// <summary>Leaves the last words of a kernel that panicked for whoever goes on with the run.</summary>

@@ -21,7 +21,7 @@ internal static class BundleJson
     public static RunReport ParseDocument(ReadOnlySpan<byte> json)
     {
         RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions)) ?? throw new JsonException("null");
-        return report with { Cases = [.. report.Cases.Select(WithDefaults)], Parts = report.Parts ?? [] };
+        return report with { Cases = [.. report.Cases.Select(WithDefaults)], Guests = report.Guests ?? [], Parts = report.Parts ?? [] };
     }
 
     /// <summary>Ends with a line feed.</summary>

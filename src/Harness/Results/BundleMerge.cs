@@ -26,7 +26,7 @@ public static class BundleMerge
 
         RefuseTwice(parts);
         RunReport merged = Join(parts, register);
-        Write(target, parts, merged);
+        Write(target, parts, merged, register);
         return merged;
     }
 
@@ -89,7 +89,7 @@ public static class BundleMerge
         }
     }
 
-    private static void Write(string folder, Part[] parts, RunReport merged)
+    private static void Write(string folder, Part[] parts, RunReport merged, RequirementRegister register)
     {
         List<(string From, string To)> traces = [.. parts.SelectMany(p => p.Traces.Select(name => (Path.Combine(p.Folder, name), Path.Combine(folder, name))))];
         Bundle.Guarded(folder, () =>
@@ -99,7 +99,7 @@ public static class BundleMerge
             return 0;
         });
         Bundle.WriteFile(Path.Combine(folder, Bundle.CasesFile), [.. merged.Cases.SelectMany(BundleJson.Line)]);
-        Bundle.Write(folder, merged);
+        Bundle.Write(folder, merged, register);
     }
 
     /// <summary>One of the bundles that are merged.</summary>

@@ -175,7 +175,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
             return 0;
         });
         RunReport report = Build();
-        Bundle.Write(Folder, report);
+        Bundle.Write(Folder, report, _register);
         _journal.Remove();
         return report;
     }

@@ -54,6 +54,9 @@ public interface IRingObserver
     /// <summary>A chain was written to the ring; it becomes visible with the next <see cref="Published"/> of that queue.</summary>
     void Posted(int queue, uint id, ReadOnlySpan<RingBuffer> buffers);
 
+    /// <summary>As <see cref="Posted"/>; buffers from number <paramref name="direct"/> on are described by an indirect table.</summary>
+    void PostedWithTable(int queue, uint id, ReadOnlySpan<RingBuffer> buffers, int direct) => Posted(queue, id, buffers);
+
     /// <summary>All chains posted so far are visible to the device.</summary>
     void Published(int queue);
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NUnit.Framework;
 using Vsockspec.Audit;
+using Vsockspec.Rings;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Harness.Tests.Audit;
@@ -127,6 +128,110 @@ public class TraceTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Test]
+    public void Recorder_OfChains_TellsHowEachPacketLay()
+    {
+        TraceRecorder recorder = new();
+        IRingObserver observer = recorder;
+        byte[] packet = new byte[VsockHeader.Size + 8];
+        recorder.BeginSession(VirtioFeatures.RingPacked);
+        observer.Posted(VsockQueue.Rx, 3, [RingBuffer.Writable(0x1000, 44), RingBuffer.Writable(0x2000, 4096), RingBuffer.Writable(0x3000, 4096)]);
+        observer.PostedWithTable(VsockQueue.Tx, 7, [RingBuffer.Readable(0x1000, 44), RingBuffer.Readable(0x2000, 4), RingBuffer.Readable(0x2004, 4)], direct: 1);
+        observer.SentPacket(7, packet);
+        observer.Used(VsockQueue.Rx, new UsedChain(3, 52));
+        observer.ReceivedPacket(3, packet);
+        observer.Used(VsockQueue.Tx, new UsedChain(7, 0));
+        observer.SentPacket(99, packet);
+        recorder.BeginSession(VirtioFeatures.None);
+        observer.Posted(VsockQueue.Tx, 7, [.. Enumerable.Range(1, 10).Select(i => RingBuffer.Readable(0, (uint)i))]);
+        observer.SentPacket(7, packet);
+
+        Assert.That(
+            Read(recorder).Select(p => string.Join('|', p.Comments)),
+            Is.EqualTo(["chain: tx 7, packed, 44r table: 4rx2, used 0", "chain: rx 3, packed, 44w 4096wx2, used 52", "", "chain: tx 7, split, 1r 2r 3r 4r 5r 6r and 4 more"]));
+    }
+
+    [Test]
+    public void Recorder_ThatGoesOn_KnowsChainsPostedBefore()
+    {
+        TraceRecorder before = new();
+        before.BeginSession(VirtioFeatures.None);
+        before.Posted(VsockQueue.Rx, 1, [RingBuffer.Writable(0, 4140)]);
+        before.Posted(VsockQueue.Tx, 2, [RingBuffer.Readable(0, 44)]);
+        before.SentPacket(2, new byte[VsockHeader.Size]);
+
+        TraceRecorder after = before.Next();
+        after.Used(VsockQueue.Tx, new UsedChain(2, 0));
+        after.Used(VsockQueue.Rx, new UsedChain(1, 44));
+        after.ReceivedPacket(1, new byte[VsockHeader.Size]);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(Read(before).Select(p => p.Comments.Single()), Is.EqualTo(["chain: tx 2, split, 44r"]));
+            Assert.That(Read(after).Select(p => (p.Direction, p.Comments.Single())), Is.EqualTo([(PacketDirection.Inbound, "chain: rx 1, split, 4140w, used 44")]));
+        }
+    }
+
+    [Test]
+    public void Recorder_OfChains_AllocatesNothingForEach()
+    {
+        TraceRecorder recorder = new(capacity: 1 << 20);
+        IRingObserver observer = recorder;
+        byte[] packet = new byte[VsockHeader.Size];
+        RingBuffer[] buffers = [RingBuffer.Readable(0, 20), RingBuffer.Readable(20, 24)];
+        Exchange(3000);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Exchange(100);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Exchange(int times)
+        {
+            for (uint i = 0; i < times; i++)
+            {
+                observer.PostedWithTable(VsockQueue.Tx, i % 128, buffers, direct: 0);
+                observer.SentPacket(i % 128, packet);
+                observer.Used(VsockQueue.Tx, new UsedChain(i % 128, 0));
+            }
+        }
+    }
+
+    [Test]
+    public void Tshark_ReadsTraceOfChains_ShowsThem()
+    {
+        TraceRecorder recorder = new();
+        recorder.Posted(VsockQueue.Tx, 0, [RingBuffer.Readable(0, 44)]);
+        byte[] packet = new byte[VsockHeader.Size];
+        Request.Write(packet);
+        recorder.SentPacket(0, packet);
+        recorder.Used(VsockQueue.Tx, new UsedChain(0, 0));
+        string folder = Directory.CreateTempSubdirectory("vs-").FullName;
+        try
+        {
+            string path = Path.Combine(folder, "trace.pcapng");
+            recorder.Save(path, [new Finding("VS-X-33", 1, "for a test", FindingSeverity.Violation)]);
+            Assert.That(Tshark(path, "frame.comment", "vsock.virtio.op"), Is.EqualTo(["chain: tx 0, split, 44r, used 0,violates VS-X-33: for a test|1"]));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static List<CapturedPacket> Read(TraceRecorder recorder)
+    {
+        MemoryStream stream = new();
+        recorder.Write(stream, []);
+        stream.Position = 0;
+        using CaptureReader reader = new(stream, "trace");
+        List<CapturedPacket> packets = [];
+        while (reader.TryRead(out CapturedPacket? packet))
+        {
+            packets.Add(packet);
+        }
+
+        return packets;
     }
 
     private static string[] Tshark(string path, params string[] fields)

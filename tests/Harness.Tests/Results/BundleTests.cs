@@ -26,7 +26,7 @@ public sealed class BundleTests
             Assert.That(read.Cases[1].Findings, Is.EqualTo(Sample.Failed.Findings));
             Assert.That(read.Target.OfferedFeatures, Is.EqualTo(["stream", "version_1"]));
             Assert.That(read.Target.ProtocolFeatures, Is.EqualTo(["config"]));
-            Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md"]));
+            Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md", "report.html", "ctrf.json", "results.sarif"]));
             Assert.That(Directory.Exists(Path.Combine(folder, "traces")));
         }
     }

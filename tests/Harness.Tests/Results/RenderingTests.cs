@@ -18,6 +18,27 @@ public sealed class RenderingTests
     public void Summary_SampleRun_IsAsApproved() => Snapshot.Match(Encoding.UTF8.GetString(MarkdownSummary.Render(Sample.Report())), "summary.md");
 
     [Test]
+    public void Ctrf_SampleRun_IsAsApproved() => Snapshot.Match(Encoding.UTF8.GetString(Ctrf.Render(Sample.Report())), "ctrf.json");
+
+    [Test]
+    public void Sarif_SmallRun_IsAsApproved()
+    {
+        using SmallBundle bundle = new();
+        Snapshot.Match(Encoding.UTF8.GetString(Sarif.Render(bundle.Report, bundle.Register)), "results.sarif");
+    }
+
+    [Test]
+    public void Sarif_LinesOfResults_AreThoseOfTheCases()
+    {
+        using SmallBundle bundle = new();
+        string[] lines = Encoding.UTF8.GetString(BundleJson.Document(bundle.Report)).Split('\n');
+        foreach (SarifFinding finding in SarifFinding.Of(bundle.Report))
+        {
+            Assert.That(lines[finding.Line - 1], Does.Contain($"\"fullName\": \"{finding.Case}\""));
+        }
+    }
+
+    [Test]
     public void JUnit_TextsOfTargets_CannotBreakTheXml()
     {
         RunReport report = Sample.Report();
