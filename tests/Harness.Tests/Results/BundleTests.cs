@@ -205,7 +205,7 @@ public sealed class BundleTests
             Assert.That(report.Run.Whole, Is.Null);
             Assert.That(report.Parts.Select(p => (p.Shard, p.Environment.Cpu)), Is.EqualTo([("1/2", "A CPU"), ("2/2", "Another CPU")]));
             Assert.That(File.ReadAllText(Path.Combine(merged, "summary.md")), Does.Contain("| machine of 2/2 | Another CPU"));
-            Assert.That(Directory.GetFiles(merged).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md"]));
+            Assert.That(Directory.GetFiles(merged).Select(Path.GetFileName), Is.EquivalentTo(["results.json", "cases.jsonl", "junit.xml", "summary.md", "report.html", "ctrf.json", "results.sarif"]));
             Assert.That(Violations(merged), Is.Empty);
             Assert.That(File.ReadAllText(Path.Combine(merged, Sample.Passed.Trace!)), Is.EqualTo("packets"));
             Assert.That(Json(Bundle.Open(merged, Sample.Register)), Is.EqualTo(Json(report)));
