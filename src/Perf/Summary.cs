@@ -9,6 +9,11 @@ public sealed record Summary(double Middle, double Minimum, double Maximum)
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
+        return MedianOfSorted(sorted);
+    }
+
+    internal static double MedianOfSorted(ReadOnlySpan<double> sorted)
+    {
         int middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
