@@ -44,6 +44,15 @@ public sealed class ChangePointTests
     }
 
     [Test]
+    public void Find_StepsOfManyHistories_AreAtTheirPlaces()
+    {
+        Random random = new(10);
+        const int Times = 200;
+        int exact = Enumerable.Range(0, Times).Count(_ => Detector.Find([.. ComparisonTests.Runs(random, 100, 0.01, 30), .. ComparisonTests.Runs(random, 108, 0.01, 12)]) is [{ Index: 30 }]);
+        Assert.That(exact, Is.GreaterThan(Times * 97 / 100));
+    }
+
+    [Test]
     public void Find_Constant_IsNone() => Assert.That(Detector.Find(Enumerable.Repeat(5.0, 90).ToArray()), Is.Empty);
 
     [Test]
