@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using Vsockspec.Perf;
+using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Statistics;
 using Vsockspec.Results;
 using Vsockspec.Targets;
 
@@ -9,7 +11,7 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf</c>: throughput and latency on the rings, beside the machine's own limits.</summary>
 internal static class PerfCommand
 {
-    public static Command Create(Workbench bench) => new("perf", "Measure a target.") { CreateRun(bench) };
+    public static Command Create(Workbench bench) => new("perf", "Measure a target, or compare two.") { CreateRun(bench), CreateCompare(bench) };
 
     private static Command CreateRun(Workbench bench)
     {
@@ -19,18 +21,14 @@ internal static class PerfCommand
         Command command = new("run", "Measure throughput both ways and round trips, in turn with a bare socketpair.") { target, plan, output };
         command.SetAction((parsed, cancellation) =>
         {
-            string name = parsed.GetRequiredValue(plan);
-            PerfPlan chosen = PerfPlan.All.FirstOrDefault(p => p.Name == name)
-                ?? throw new UsageException($"--plan: there is no plan '{name}'; known are: {string.Join(", ", PerfPlan.All.Select(p => p.Name))}");
+            PerfPlan chosen = FindPlan(parsed.GetRequiredValue(plan));
             IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"perf-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
             PerfReport report;
             try
             {
-                EnvironmentInfo environment = EnvironmentInfo.OfThisMachine();
-                Dictionary<string, string> facts = new() { ["kernel"] = environment.Kernel, ["cpu"] = environment.Cpu, ["cores"] = $"{environment.Cores}", ["dotnet"] = environment.DotNet };
-                report = new PerfRun(judged, chosen, facts, bench.Time, bench.Out.WriteLine).Run(cancellation);
+                report = new PerfRun(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine).Run(cancellation);
             }
             catch (PerfException e)
             {
@@ -47,5 +45,73 @@ internal static class PerfCommand
             return Task.FromResult(ExitCodes.Passed);
         });
         return command;
+    }
+
+    private static Command CreateCompare(Workbench bench)
+    {
+        CompareOptions usual = new();
+        Option<string> first = new("--a") { Description = "The yardstick: a built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
+        Option<string> second = new("--b") { Description = "What is judged by it.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
+        Option<string> plan = new("--plan") { Description = "What to measure.", DefaultValueFactory = _ => PerfPlan.All[0].Name };
+        Option<int> runs = new("--runs") { Description = "Runs of each before the first look; even.", DefaultValueFactory = _ => usual.RunsEach, HelpName = "N" };
+        Option<int> most = new("--most-runs") { Description = "Runs of each at most, while something is inconclusive; even.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
+        Option<double> tolerance = new("--tolerance") { Description = "A change that does not matter, in percent.", DefaultValueFactory = _ => usual.Tolerance * 100, HelpName = "PERCENT" };
+        Option<string?> output = new("--out") { Description = "Folder for compare.json and summary.md; a new one under out/ by default.", HelpName = "DIR" };
+        Command command = new("compare", "Measure two targets in turn and say whether the second is slower.") { first, second, plan, runs, most, tolerance, output };
+        command.SetAction((parsed, cancellation) =>
+        {
+            CompareOptions options = new(Even("--runs", parsed.GetValue(runs)), Even("--most-runs", parsed.GetValue(most)), parsed.GetValue(tolerance) / 100);
+            if (options.MostRunsEach < options.RunsEach)
+            {
+                throw new UsageException($"--most-runs {options.MostRunsEach}: is less than --runs {options.RunsEach}");
+            }
+
+            if (options.Tolerance is not (>= 0 and <= 1))
+            {
+                throw new UsageException($"--tolerance {parsed.GetValue(tolerance)}: give 0 to 100 percent");
+            }
+
+            IDeviceTarget a = BuiltInTargets.Find(parsed.GetRequiredValue(first), bench.Suites).ToTarget();
+            IDeviceTarget b = BuiltInTargets.Find(parsed.GetRequiredValue(second), bench.Suites).ToTarget();
+            string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"compare-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
+            Directory.CreateDirectory(folder);
+            CompareReport report;
+            try
+            {
+                report = new CompareRun(a, b, FindPlan(parsed.GetRequiredValue(plan)), options, bench.Time, bench.Out.WriteLine).Run(Facts(), cancellation);
+            }
+            catch (PerfException e)
+            {
+                bench.Error.WriteLine($"vsockspec: {e.Message}");
+                return Task.FromResult(ExitCodes.TargetFailed);
+            }
+
+            File.WriteAllText(Path.Combine(folder, "compare.json"), JsonSerializer.Serialize(report, CliJson.Numbers));
+            string text = report.ToMarkdown();
+            File.WriteAllText(Path.Combine(folder, "summary.md"), text);
+            bench.Out.WriteLine();
+            bench.Out.WriteLine(text);
+            bench.Out.WriteLine(folder);
+            return Task.FromResult(report.Verdict switch
+            {
+                PerfVerdict.Slower => ExitCodes.TargetFailed,
+                PerfVerdict.Inconclusive => ExitCodes.Harness,
+                _ => ExitCodes.Passed,
+            });
+        });
+        return command;
+    }
+
+    private static int Even(string option, int runs) => runs is >= 2 and <= MannWhitney.MostRuns && runs % 2 == 0
+        ? runs
+        : throw new UsageException($"{option} {runs}: give an even number from 2 to {MannWhitney.MostRuns}");
+
+    private static PerfPlan FindPlan(string name) => PerfPlan.All.FirstOrDefault(p => p.Name == name)
+        ?? throw new UsageException($"--plan: there is no plan '{name}'; known are: {string.Join(", ", PerfPlan.All.Select(p => p.Name))}");
+
+    private static Dictionary<string, string> Facts()
+    {
+        EnvironmentInfo environment = EnvironmentInfo.OfThisMachine();
+        return new() { ["kernel"] = environment.Kernel, ["cpu"] = environment.Cpu, ["cores"] = $"{environment.Cores}", ["dotnet"] = environment.DotNet };
     }
 }

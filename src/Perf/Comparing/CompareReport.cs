@@ -1,0 +1,67 @@
+using System.Globalization;
+using System.Text;
+using Vsockspec.Perf.Statistics;
+
+namespace Vsockspec.Perf.Comparing;
+
+/// <param name="Digest">SHA-256 of the program; null where there is none.</param>
+public sealed record ComparedTarget(string Name, string? Digest);
+
+/// <summary>The values of one run of each target, by the figures' names.</summary>
+public sealed record RunPair(IReadOnlyDictionary<string, double> A, IReadOnlyDictionary<string, double> B);
+
+/// <summary><c>compare.json</c>.</summary>
+public sealed record CompareReport(
+    string Schema,
+    ComparedTarget A,
+    ComparedTarget B,
+    string Plan,
+    DateTimeOffset StartedAt,
+    IReadOnlyDictionary<string, string> Environment,
+    CompareOptions Options,
+    int RunsEach,
+    IReadOnlyList<FigureComparison> Figures)
+{
+    public const string CurrentSchema = "vsockspec-compare/1";
+
+    /// <summary>Every run, in the order of measuring; the n-th of each were not measured at the same time, only in turn.</summary>
+    public IReadOnlyList<RunPair> Runs { get; init; } = [];
+
+    /// <summary>Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
+    public PerfVerdict Verdict =>
+        Figures.Where(f => f.Decides).Select(f => f.Verdict).Append(PerfVerdict.Equivalent).MinBy(Rank);
+
+    /// <summary>For people: the worst first.</summary>
+    public string ToMarkdown()
+    {
+        CultureInfo c = CultureInfo.InvariantCulture;
+        StringBuilder text = new();
+        text.AppendLine(c, $"# {B.Name} against {A.Name}: {Verdict}").AppendLine();
+        text.AppendLine(
+            c,
+            $"Plan {Plan}, {RunsEach} runs each in turn (A B B A), a process for each run. The ratio is how many times slower or dearer B is, with an interval that misses the truth at most {Options.ErrorRate * 100:0.##} times in 100, "
+            + $"held against a tolerance of {Options.Tolerance * 100:0.##} %.").AppendLine();
+        text.AppendLine("| verdict | figure | A | B | unit | ratio (interval) | note |").AppendLine("|---|---|---:|---:|---|---|---|");
+        foreach (FigureComparison f in Figures.Where(f => f.Figure.Role != FigureRole.Counter).OrderBy(f => Rank(f.Verdict)).ThenByDescending(f => f.Slowdown!.Ratio))
+        {
+            text.AppendLine(c, $"| {(f.Decides ? $"{f.Verdict}" : $"({f.Verdict})")} | {f.Figure.Name} | {f.First:0.0} | {f.Second:0.0} | {f.Figure.Unit} | {f.Slowdown!.Ratio:0.000} ({f.Slowdown.Lower:0.000} to {f.Slowdown.Upper:0.000}) | {f.Why ?? ""} |");
+        }
+
+        text.AppendLine().AppendLine("Figures in brackets do not decide. Counters, per MiB; those that never vary decide, any difference counts:").AppendLine();
+        text.AppendLine("| counter | A | B | |").AppendLine("|---|---:|---:|---|");
+        foreach (FigureComparison f in Figures.Where(f => f.Figure.Role == FigureRole.Counter))
+        {
+            text.AppendLine(c, $"| {f.Figure.Name} | {f.First:0.00} | {f.Second:0.00} | {f.Why ?? $"{f.Verdict}"} |");
+        }
+
+        return text.ToString();
+    }
+
+    private static int Rank(PerfVerdict verdict) => verdict switch
+    {
+        PerfVerdict.Slower => 0,
+        PerfVerdict.Inconclusive => 1,
+        PerfVerdict.Faster => 2,
+        _ => 3,
+    };
+}
