@@ -13,6 +13,9 @@ internal static class GuestBench
     /// <summary>A mutant that keeps something back costs as much in each case.</summary>
     public static readonly TimeSpan MutantPatience = TimeSpan.FromSeconds(2);
 
+    /// <summary>Guests side by side: a guest that boots fills a processor, one that serves a case seldom does.</summary>
+    public static readonly int Jobs = Math.Clamp(Environment.ProcessorCount, 1, 4);
+
     private static readonly RequirementRegister Register = RequirementRegister.Load();
 
     /// <summary>The runs that need a guest, as far as they are wanted.</summary>
@@ -44,12 +47,12 @@ internal static class GuestBench
         Assert.Ignore(problem);
     }
 
-    /// <summary>Runs the cases one after the other; those that pass share a guest.</summary>
-    public static GuestJudgement Judge(IGuestSource guests, ITarget target, IReadOnlyList<CaseRun> runs, TimeSpan patience)
+    /// <summary>Runs the cases, on as many guests side by side as wanted; those that pass share a guest.</summary>
+    public static GuestJudgement Judge(IGuestSource guests, ITarget target, IReadOnlyList<CaseRun> runs, TimeSpan patience, int jobs = 1)
     {
         GuestJudgement judgement = new();
         new SuiteRunner(Register).Run(
-            new RunRequest { Target = target, Runs = runs, Seed = Seed, Patience = patience, Guests = guests },
+            new RunRequest { Target = target, Runs = runs, Seed = Seed, Patience = patience, Guests = guests, Jobs = jobs },
             judgement,
             TestContext.CurrentContext.CancellationToken);
         return judgement;

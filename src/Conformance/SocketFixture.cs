@@ -8,11 +8,11 @@ using Vsockspec.Targets;
 namespace Vsockspec.Conformance;
 
 /// <summary>
-/// The cases that need a guest, against the reference device under user-mode Linux: one guest for all. Those that its kernel is too old for are in
+/// The cases that need a guest, against the reference device under user-mode Linux, and its mutants, a guest for each. A guest that boots fills a processor, so as many run side by side. Those that its kernel is too old for are in
 /// <see cref="NewKernelFixture"/>. Where a tool is missing: an error in CI, a skip with the reason elsewhere.
 /// </summary>
 [TestFixture]
-[NonParallelizable]
+[Parallelizable(ParallelScope.Children)]
 public sealed class SocketFixture
 {
     private static readonly CaseRun[] All = GuestBench.Runs(_ => true);
@@ -25,7 +25,7 @@ public sealed class SocketFixture
     public void RunAll()
     {
         GuestBench.Require(GuestBench.Missing("linux", "clang", "ld.lld"));
-        judged = GuestBench.Judge(Guests, BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5));
+        judged = GuestBench.Judge(Guests, BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5), GuestBench.Jobs);
     }
 
     [TestCaseSource(nameof(Runs))]

@@ -169,6 +169,23 @@ public sealed class GuestRunTests
         Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(1));
     }
 
+    [Test]
+    public void KernelLog_ThatCannotBeReadAfterACase_LeavesTheResult_AndTheNextCaseHasAnotherGuest()
+    {
+        CaseResult[] results = Run(
+            WithBusyBox(),
+            Case("VSC-9001", c =>
+            {
+                GuestSocketPair(c);
+                Assert.That(c.Await(c.Agent.Execute(BusyBox, ["rm", "/dev/kmsg"])).Succeeded);
+            }),
+            Case("VSC-9002", c => GuestSocketPair(c)));
+
+        Assert.That(results.Select(r => (r.Id, r.Verdict)), Is.EqualTo([("VSC-9001", Verdict.Pass), ("VSC-9002", Verdict.Pass)]));
+        Assert.That(_records.SelectMany(r => r.GivenUp).Single(), Does.StartWith("after VSC-9001: read(/dev/kmsg) in the guest failed"));
+        Assert.That(_records.Sum(r => r.Boots), Is.EqualTo(2));
+    }
+
     /// <summary>What is written to /dev/kmsg is in the kernel's log as if it came from the kernel.</summary>
     private static void SayAsKernel(CaseContext c, params string[] lines)
     {

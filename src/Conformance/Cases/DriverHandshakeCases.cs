@@ -186,6 +186,7 @@ public static class DriverHandshakeCases
             uint port = c.NewHostPort();
             Task<GuestResult> connecting = guest.BeginConnect(Cid.Host, port);
             Flow flow = c.Device.ExpectRequest(port);
+            int requests = flow.Log.Count;
             TimeSpan late = time * (0.8 + (0.4 * i / Connects));
             long begin = Stopwatch.GetTimestamp();
             _ = c.Timeline.WaitUntil(late, () => connecting.IsCompleted || Stopwatch.GetElapsedTime(begin) > late);
@@ -198,6 +199,14 @@ public static class DriverHandshakeCases
             }
 
             guest.Close().OrThrow("close");
+            if (!result.Succeeded)
+            {
+                c.Fence();
+                List<Op> answers = DrivenEnd.Since(flow, requests);
+                DriverContext.Require(
+                    answers.TrueForAll(op => op == Op.Rst), "failed-connect-goes-on", $"nothing but RST after a connect that failed with {result}", DrivenEnd.Told(answers));
+            }
+
             flow.Send(Op.Rst);
             c.Device.Forget(flow);
         }

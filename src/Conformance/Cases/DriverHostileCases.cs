@@ -98,17 +98,19 @@ public static class DriverHostileCases
         Regressions = ["KB-B9"])]
     public static void Len_FarBeyondBuffer_BringsNothing(DriverContext c)
     {
-        const int Written = 1000;
+        const int Bytes = 1000;
         (GuestSocket guest, Flow flow) = DrivenSocket.Open(c);
+        int written = 0;
         foreach (uint len in (ReadOnlySpan<uint>)[uint.MaxValue, uint.MaxValue - VsockHeader.Size, 0x8000_0000, 64 << 10, 128 << 10])
         {
-            byte[] packet = [.. new byte[VsockHeader.Size], .. c.RandomBytes(Written)];
+            written += Bytes;
+            byte[] packet = [.. new byte[VsockHeader.Size], .. c.RandomBytes(Bytes)];
             (flow.Header(Op.Rw) with { Len = len }).Write(packet);
             c.Device.Send(packet);
             c.Fence();
 
             long waiting = guest.Waiting();
-            DriverContext.Require(waiting <= Written, "bytes-beyond-used-len", $"at most {Written} bytes to be received", $"{waiting} bytes after a len of {len}");
+            DriverContext.Require(waiting <= written, "bytes-beyond-used-len", $"at most {written} bytes to be received", $"{waiting} bytes after a len of {len}");
         }
 
         DrivenRings.Echo(c);

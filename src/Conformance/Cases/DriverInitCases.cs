@@ -198,7 +198,7 @@ public static class DriverInitCases
         DriverContext.Require(early < 0, "kicked-before-driver-ok", "no notification of available buffers before DRIVER_OK", c.Device.Journal.ToString());
     }
 
-    [Case("VSC-2268", "ST-04", Title = "The driver's status goes through ACKNOWLEDGE, DRIVER, FEATURES_OK and DRIVER_OK in this order, features before FEATURES_OK, queues before DRIVER_OK")]
+    [Case("VSC-2268", "ST-04", Title = "The driver's status goes through ACKNOWLEDGE, DRIVER, FEATURES_OK and DRIVER_OK in this order, features before FEATURES_OK")]
     public static void Status_OfInitialisation_HasItsOrder(DriverContext c)
     {
         IReadOnlyList<DriverStep> steps = NeedStatus(c);

@@ -411,6 +411,9 @@ public static class DriverResetCases
         Exchange.Same(guest.ReceiveExactly(down.Length), down, $"device to guest, connection {number}");
         byte[] up = guest.Send(20);
         Exchange.Same(flow.Read(20), up, $"guest to device, connection {number}");
+
+        // These are there, unread, when the connection ends.
         flow.Write(c.RandomBytes(50));
+        c.Fence();
     }
 }

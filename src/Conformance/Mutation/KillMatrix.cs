@@ -93,6 +93,16 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
         return failing;
     }
 
+    /// <summary>The cases, by id, that do not catch a mutant although they are said to.</summary>
+    public IReadOnlyList<string> Missed(Suspect mutant, IEnumerable<string> cases, CancellationToken cancellation) =>
+        [.. cases.Where(id => !Enumerable.Range(0, Attempts).Any(_ => runs.Where(run => run.Case.Id == id).Any(run => IsProof(mutant, run, cancellation))))];
+
+    /// <summary>What the auditor finds it would find in any other case too: that proves something only where the case judges the requirement that is broken.</summary>
+    private bool IsProof(Suspect mutant, CaseRun run, CancellationToken cancellation) =>
+        Run(mutant, run, cancellation) is { } result
+        && IsKill(result)
+        && (run.Case.Requirements.Contains(mutant.Breaks) || result.FailureCode?.StartsWith("audit:", StringComparison.Ordinal) != true);
+
     private static bool IsKill(CaseResult result) => result.Verdict is Verdict.Fail or Verdict.NonStrict or Verdict.Inconclusive;
 
     private bool Kill(Suspect mutant, IEnumerable<CaseRun> chosen, int enough, List<string> killers, CancellationToken cancellation)
@@ -106,32 +116,37 @@ public sealed class KillMatrix(IReadOnlyList<CaseRun> runs, RequirementRegister 
                 break;
             }
 
-            RunRequest request = new()
-            {
-                Target = mutant.Target(),
-                Runs = [run],
-                Seed = seed,
-                Patience = patience ?? Patience,
-            };
-            Verdicts results = new();
-            try
-            {
-                new SuiteRunner(register).Run(request, results, cancellation);
-            }
-            catch (TargetException)
-            {
-                // A mutant that does not even complete the first exchange is caught by whichever case comes first.
-                killers.Add(run.FullName);
-                continue;
-            }
-
-            if (results.Last is { } result && IsKill(result))
+            // A mutant that does not even complete the first exchange is caught by whichever case comes first.
+            if (Run(mutant, run, cancellation) is not { } result || IsKill(result))
             {
                 killers.Add(run.FullName);
             }
         }
 
         return killers.Count > before;
+    }
+
+    /// <summary>What the case says; null when the mutant does not come as far.</summary>
+    private CaseResult? Run(Suspect mutant, CaseRun run, CancellationToken cancellation)
+    {
+        RunRequest request = new()
+        {
+            Target = mutant.Target(),
+            Runs = [run],
+            Seed = seed,
+            Patience = patience ?? Patience,
+        };
+        Verdicts results = new();
+        try
+        {
+            new SuiteRunner(register).Run(request, results, cancellation);
+        }
+        catch (TargetException)
+        {
+            return null;
+        }
+
+        return results.Last;
     }
 
     private sealed class Verdicts : IRunListener

@@ -7,6 +7,7 @@ namespace Vsockspec.Conformance.Mutation;
 /// <summary>Every mutant of the reference device is caught by a case of the requirement it breaks: the proof that the cases can fail.</summary>
 [TestFixture]
 [Category("mutants")]
+[Parallelizable(ParallelScope.Children)]
 public sealed class MutantFixture
 {
     private static readonly KillMatrix Matrix = new([.. Catalogue.Of(typeof(MutantFixture).Assembly).RunsOver("vhost-user")], RequirementRegister.Load(), seed: 1);

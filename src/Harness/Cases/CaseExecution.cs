@@ -126,6 +126,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         Observed = why,
     };
 
+    /// <summary>The result of a case that the target kept from being put.</summary>
+    public CaseResult Failed(CaseRun run, int repetition, ExpectationException why) => Begin(run, repetition) with
+    {
+        Verdict = Verdict.Fail,
+        Termination = Termination.NotStarted,
+        FailureCode = why.Code,
+        Expected = why.Expected,
+        Observed = why.Observed,
+    };
+
     public void Dispose() => kernel?.Dispose();
 
     private CaseResult Begin(CaseRun run, int repetition) => Begin(run, repetition, request.Seed, register);

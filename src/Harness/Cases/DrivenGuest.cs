@@ -80,6 +80,9 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
         }
     }
 
+    /// <summary>What says, between cases, that a guest cannot be used any more: it does not answer, or its driver has broken a ring that the device needs for that.</summary>
+    public static bool IsUnfit(Exception e) => e is GuestException or GuestCallException or ExpectationException;
+
     /// <summary>Ends what the case left in the guest, as a host would that nobody uses; null when the guest is as good as new, otherwise why not.</summary>
     /// <param name="mustBeClean">False: only its calls are ended.</param>
     public string? Reset(bool mustBeClean)
@@ -98,7 +101,7 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
             timeline.Await(Guest.Agent.Reset()).OrThrow("reset");
             return mustBeClean ? LeftBehind(timeline) : null;
         }
-        catch (Exception e) when (e is GuestException or GuestCallException)
+        catch (Exception e) when (IsUnfit(e))
         {
             return Printable.Clean(e.Message.Split('\n')[0]);
         }

@@ -8,19 +8,21 @@ namespace Vsockspec.Cases;
 
 /// <summary>
 /// Guests of a driver that is judged, one at a time, and the cases run on them. A guest serves case after case for as long as the cases want the same device and
-/// it is as good as new.
+/// it is as good as new. The next one boots meanwhile, where there is a processor for that.
 /// </summary>
-internal sealed class DriverBench(RunRequest request, IDriverTarget driver, RequirementRegister register, IRunListener listener, int index) : IBench
+internal sealed class DriverBench(RunRequest request, IDriverTarget driver, RequirementRegister register, IRunListener listener, int index) : IBench, IForesight
 {
     /// <summary>What the first look offers: every feature that this suite knows a way to use.</summary>
     internal const VirtioFeatures Everything = VirtioFeatures.DeviceType | VirtioFeatures.IndirectDesc | VirtioFeatures.EventIdx | VirtioFeatures.RingPacked;
 
     private readonly CaseExecution execution = new(request, register);
 
-    /// <summary>No two guests of a run have the same.</summary>
+    /// <summary>No two workers of a run have the same.</summary>
     private readonly ulong cid = 0x100 + (request.Seed % 0x3fff_0000) + (ulong)index;
 
     private DrivenGuest? guest;
+    private GuestAhead? ahead;
+    private CaseRun? next;
     private bool isSpoilt;
 
     public TargetFacts Probe(CancellationToken cancellation)
@@ -31,7 +33,7 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
             DrivenGuest first = On(setup, cancellation);
             return new TargetFacts(first.Device.Accepted ?? VirtioFeatures.None, 0, null);
         }
-        catch (Exception e) when (e is GuestException or KernelException or GuestCallException)
+        catch (Exception e) when (e is KernelException || DrivenGuest.IsUnfit(e))
         {
             throw new TargetException($"target '{driver.Name}': {e.Message}", inner: e);
         }
@@ -40,8 +42,15 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
     public CaseResult Run(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation) =>
         execution.Skips(run, repetition, facts) ?? RunInGuest(run, repetition, facts, cancellation);
 
+    /// <summary>With as many workers as processors a boot would only take time from the cases.</summary>
+    public bool PreparesFor(CaseRun run, TargetFacts facts) =>
+        request.Jobs < Environment.ProcessorCount && execution.Skips(run, 1, facts) is null;
+
+    public void Prepare(CaseRun? run) => next = run;
+
     public void Dispose()
     {
+        ahead?.Dispose();
         Release();
         execution.Dispose();
     }
@@ -64,7 +73,14 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
             Release();
             return execution.Unable(run, repetition, "guest-not-ready", e.Message);
         }
+        catch (ExpectationException e)
+        {
+            // The driver has broken a ring before anything was asked of it.
+            Release();
+            return execution.Failed(run, repetition, e);
+        }
 
+        BootAhead(cancellation);
         VirtioFeatures missing = (run.Case.Attribute.Needs | run.Variant.Features) & ~(current.Device.Accepted ?? VirtioFeatures.None);
         if (current.Device.IsUp && missing != 0)
         {
@@ -90,12 +106,34 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
 
         if (guest is null)
         {
-            guest = DrivenGuest.Boot(setup, driver.Guests, request.Patience, cancellation);
+            guest = TakeAhead(setup) ?? DrivenGuest.Boot(setup, driver.Guests, request.Patience, cancellation);
             isSpoilt = false;
             Tell(guest.Record);
         }
 
         return guest;
+    }
+
+    /// <summary>Boots the guest of the case that comes soon while this one serves.</summary>
+    private void BootAhead(CancellationToken cancellation)
+    {
+        if (ahead is null && next is { } run)
+        {
+            ahead = GuestAhead.Begin(run.Case.Offer.Setup(run.Variant, cid), driver.Guests, request.Patience, cancellation);
+        }
+    }
+
+    /// <summary>The guest that was booted ahead, if it has the device.</summary>
+    private DrivenGuest? TakeAhead(DeviceSetup setup)
+    {
+        if (ahead is null || ahead.Setup != setup)
+        {
+            return null;
+        }
+
+        using GuestAhead taken = ahead;
+        ahead = null;
+        return taken.Take();
     }
 
     /// <summary>Looks at the guest and its rings after a case.</summary>
@@ -117,7 +155,7 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
                 spoilt ??= "its kernel complained";
             }
         }
-        catch (GuestException e)
+        catch (Exception e) when (DrivenGuest.IsUnfit(e))
         {
             spoilt ??= Printable.Clean(e.Message.Split('\n')[0]);
         }

@@ -169,7 +169,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
                 GiveUp(result, "it may start anew, and other cases want one that ends with a panic");
             }
         }
-        catch (GuestException e)
+        catch (Exception e) when (e is GuestException or GuestCallException)
         {
             GiveUp(result, Printable.Clean(e.Message.Split('\n')[0]));
         }

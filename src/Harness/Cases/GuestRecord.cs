@@ -28,6 +28,9 @@ public sealed record GuestRecord
     /// <summary>What the guest's vsock driver accepted; null where it does not tell.</summary>
     public IReadOnlyList<string>? Features { get; init; }
 
+    /// <summary>What the guest's agent says went wrong when the guest was set up; empty when all is well.</summary>
+    public IReadOnlyList<string> Problems { get; init; } = [];
+
     /// <summary>Guests like this that were booted.</summary>
     public int Boots { get; init; } = 1;
 
@@ -54,6 +57,7 @@ public sealed record GuestRecord
         KernelDigest = guest.Kernel.Digest.Length > 0 ? guest.Kernel.Digest : null,
         ImageDigest = guest.ImageDigest.Length > 0 ? guest.ImageDigest : null,
         Features = features is { } accepted ? [.. FeatureNames.Of(accepted)] : null,
+        Problems = [.. guest.Hello.Problems.Select(Printable.Clean)],
         ReadyMs = Math.Round(guest.ReadyAfter.TotalMilliseconds),
     };
 
@@ -62,13 +66,15 @@ public sealed record GuestRecord
     {
         string kvm = Kvm is { } seen ? string.Create(CultureInfo.InvariantCulture, $"; ioeventfd: {seen.Kicks} kicks, irqfd: {seen.Interrupts} interrupts, {seen.UserExits} of {seen.Exits} exits up to the VMM") : "";
         string boots = Boots == 1 ? "" : $"; {Boots} boots";
-        return string.Create(CultureInfo.InvariantCulture, $"{(KernelDigest is null ? "" : "Linux ")}{Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}");
+        string problems = Problems.Count == 0 ? "" : $"; its agent reports: {string.Join(", ", Problems)}";
+        return string.Create(CultureInfo.InvariantCulture, $"{(KernelDigest is null ? "" : "Linux ")}{Release} on {Vmm}, {Accelerator}{(Why is null ? "" : $" ({Why})")}, ready after {ReadyMs / 1000:0.0} s{boots}{kvm}{problems}");
     }
 
     /// <summary>True when both are boots of the same guest.</summary>
     public bool IsLike(GuestRecord other) =>
         (Vmm, Accelerator, Release, KernelDigest, ImageDigest) == (other.Vmm, other.Accelerator, other.Release, other.KernelDigest, other.ImageDigest)
-        && (Features ?? []).SequenceEqual(other.Features ?? []);
+        && (Features ?? []).SequenceEqual(other.Features ?? [])
+        && Problems.SequenceEqual(other.Problems);
 
     /// <summary>Both as one.</summary>
     public GuestRecord With(GuestRecord more) => this with

@@ -131,6 +131,11 @@ public sealed class SuiteRunner(RequirementRegister register)
                     return;
                 }
 
+                if (bench is IForesight far)
+                {
+                    far.Prepare(work.Foresee(index, run => far.PreparesFor(run, facts)));
+                }
+
                 CaseResult result = RunOne(next.Run, next.Repetition, facts, cancellation);
                 if (request.FailFast && Verdicts.ExitCode([result.Verdict]) != 0)
                 {

@@ -10,6 +10,13 @@ namespace Vsockspec.Guests;
 /// <param name="connection">Becomes this object's.</param>
 public sealed partial class AgentClient(AgentConnection connection) : IDisposable
 {
+    /// <summary>A result and an errno, and nothing more.</summary>
+    private const int BareReply = sizeof(long) + sizeof(int);
+
+    // Numbers of Linux (docs/agent-protocol.md).
+    private const int TryAgain = 11;
+    private const int NoMemory = 12;
+
     /// <summary>How long a call may take that has no limit of its own.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -34,15 +41,26 @@ public sealed partial class AgentClient(AgentConnection connection) : IDisposabl
         }
         catch (MalformedMessageException e)
         {
-            throw new GuestException($"the agent's answer to {call} is not what was agreed: {e.Message}", e);
+            throw new GuestException(
+                RefusalOf(reply) is { } refusal ? $"the agent refused {call}: {refusal}" : $"the agent's answer to {call} is not what was agreed: {e.Message}", e);
         }
     }
+
+    /// <summary>Why the agent did not even begin a call whose reply has more fields than it gave; null when that is not what it says.</summary>
+    private static string? RefusalOf(byte[] reply) => reply.Length == BareReply && GuestResult.Of(reply) is { Value: -1 } result
+        ? result.Errno switch
+        {
+            TryAgain => $"{AgentProtocol.MaxConcurrentCalls} calls are under way (EAGAIN)",
+            NoMemory => "it has no memory for the call (ENOMEM)",
+            _ => null,
+        }
+        : null;
 
     private static T Parse<T>(byte[] reply, ReadReply<T> read)
     {
         MessageReader reader = new(reply);
         GuestResult result = GuestResult.Read(ref reader);
-        if (result.Errno == AgentProtocol.Malformed && reply.Length == sizeof(long) + sizeof(int))
+        if (result.Errno == AgentProtocol.Malformed && reply.Length == BareReply)
         {
             throw new MalformedMessageException("the agent did not understand the call");
         }

@@ -94,7 +94,7 @@ internal sealed class DriverMachine : IWatcher, IDisposable
     public void Turn()
     {
         bool more = events?.Process(always) ?? false;
-        if (transmit.Reclaim() | sender.Unpark())
+        if ((transmit.Reclaim() | sender.Unpark()) && parts.Queues.ResumesSenders)
         {
             data.ResumeStarved();
         }
@@ -149,9 +149,9 @@ internal sealed class DriverMachine : IWatcher, IDisposable
         agent.SayHello();
     }
 
-    private void TakeEvent(ReadOnlySpan<byte> bytes)
+    private void TakeEvent(ReadOnlySpan<byte> buffer, int valid)
     {
-        if (bytes.Length < VsockEvent.Size || !parts.Events.IsReset(VsockEvent.Read(bytes)))
+        if (valid < VsockEvent.Size || !parts.Events.IsReset(VsockEvent.Read(buffer)))
         {
             return;
         }

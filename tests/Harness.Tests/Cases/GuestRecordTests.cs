@@ -28,6 +28,14 @@ public sealed class GuestRecordTests
     }
 
     [Test]
+    public void Add_ProblemsOfOneGuest_AreNotThoseOfTheOthers()
+    {
+        IReadOnlyList<GuestRecord> list = GuestRecord.Add(GuestRecord.Add([], Uml), Uml with { Problems = ["module /lib/vsockspec/vsock.ko: errno 2"] });
+        Assert.That(list.Select(guest => guest.Problems.Count), Is.EqualTo([0, 1]));
+        Assert.That($"{list[1]}", Does.EndWith("; its agent reports: module /lib/vsockspec/vsock.ko: errno 2"));
+    }
+
+    [Test]
     public void Add_AnotherAccelerator_IsAnEntryOfItsOwn() =>
         Assert.That(GuestRecord.Add(GuestRecord.Add([], Uml), Uml with { Vmm = "qemu q35", Accelerator = "tcg" }), Has.Count.EqualTo(2));
 

@@ -38,6 +38,57 @@ public sealed class WorkListTests
     }
 
     [Test]
+    public void Foresee_OtherDevice_IsTheOneThatComesNext()
+    {
+        WorkList work = new([(Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Stream), 1), (Driver("C", VirtioFeatures.Seqpacket), 1), (Driver("D", VirtioFeatures.None), 1)]);
+        Assert.That(Take(work, 0), Is.EqualTo("A#1"));
+        Assert.That(work.Foresee(0, _ => true)?.Case.Id, Is.EqualTo("C"));
+        Assert.That(work.Foresee(0, run => run.Case.Id != "C")?.Case.Id, Is.EqualTo("D"), "one that is put");
+        Assert.That(Take(work, 0, 0), Is.EqualTo("B#1 D#1"), "what was foreseen last comes first");
+    }
+
+    [Test]
+    public void Foresee_ManyCasesForTheSameDevice_IsNotYet()
+    {
+        WorkList work = new([.. Enumerable.Range(0, 40).Select(i => (Driver($"A{i}", VirtioFeatures.Stream), 1)), (Driver("B", VirtioFeatures.Seqpacket), 1)]);
+        int ahead = 0;
+        while (work.TryTake(0, out (CaseRun Run, int Repetition) next) && next.Run.Case.Id != "B")
+        {
+            ahead += work.Foresee(0, _ => true) is { Case.Id: "B" } ? 1 : 0;
+        }
+
+        Assert.That(ahead, Is.EqualTo(17), "the last case for the old device, and 16 before it");
+    }
+
+    [Test]
+    public void Foresee_CaseAlone_IsTheNextOneAlsoForTheSameDevice()
+    {
+        WorkList work = new([(Driver("A", VirtioFeatures.Stream, Isolation.Process), 1), (Driver("B", VirtioFeatures.Stream, Isolation.Process), 1)]);
+        Assert.That(Take(work, 0), Is.EqualTo("A#1"));
+        Assert.That(work.Foresee(0, _ => true)?.Case.Id, Is.EqualTo("B"));
+    }
+
+    [Test]
+    public void Foresee_TwoWorkers_ForeseeDifferentDevices()
+    {
+        WorkList work = new(
+        [
+            (Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Seqpacket), 1), (Driver("C", VirtioFeatures.None), 1), (Driver("D", VirtioFeatures.SrIov), 1),
+        ]);
+        Assert.That(Take(work, 0, 1), Is.EqualTo("A#1 B#1"));
+        Assert.That((work.Foresee(0, _ => true)?.Case.Id, work.Foresee(1, _ => true)?.Case.Id), Is.EqualTo(("C", "D")));
+        Assert.That(Take(work, 1, 0), Is.EqualTo("D#1 C#1"), "each what it has got ready");
+    }
+
+    [Test]
+    public void Foresee_NothingLeft_IsNothing()
+    {
+        WorkList work = new([(Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Stream), 1)]);
+        Assert.That(Take(work, 0), Is.EqualTo("A#1"));
+        Assert.That(work.Foresee(0, _ => true), Is.Null);
+    }
+
+    [Test]
     public void Clear_LeavesNothing()
     {
         WorkList work = new([(Device("A"), 1)]);

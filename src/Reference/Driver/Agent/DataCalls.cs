@@ -79,9 +79,9 @@ internal sealed class DataCalls(SocketCalls sockets, SocketData data)
                 return Reply(default, LinuxErrno.BadAddress, [], compared, false);
             }
 
-            int minimum = options.HasFlag(MessageOptions.WaitAll) && socket.Type == SocketType.Stream && ending == CallEnding.None
-                ? buffer.Usable
-                : ending == CallEnding.None && socket.Type == SocketType.Stream ? Math.Min(socket.Options.LowWater, buffer.Usable) : 0;
+            int minimum = socket.Type == SocketType.Stream && ending == CallEnding.None
+                ? data.Needed(socket, options.HasFlag(MessageOptions.WaitAll), buffer.Usable)
+                : 0;
             int errno = data.TryReceive(socket, buffer.Data.AsSpan(0, buffer.Usable), minimum, options.HasFlag(MessageOptions.Peek), out Reception reception);
             if (errno == LinuxErrno.WouldBlock && ending == CallEnding.None && !socket.IsNonBlocking && !options.HasFlag(MessageOptions.DontWait))
             {

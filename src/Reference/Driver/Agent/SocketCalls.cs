@@ -284,7 +284,7 @@ internal sealed class SocketCalls(DescriptorTable descriptors, SocketLifecycle l
                 return CallReply.Failed(LinuxErrno.Interrupted);
             }
 
-            return socket.State == SocketState.Connecting ? null : CallReply.OfErrno(socket.TakeError());
+            return socket is { State: SocketState.Connecting, Error: 0 } ? null : CallReply.OfErrno(socket.TakeError());
         }
     }
 

@@ -72,6 +72,11 @@ internal sealed class DriverDevice : IDisposable
             throw new DriverException("the device gives no guest_cid: it refuses to have its configuration space read");
         }
 
+        if (!parts.Features.TakesConfig(frontEnd.ReadConfig))
+        {
+            throw new DriverException("the device has a configuration space that the driver does not know");
+        }
+
         ulong cid = VsockConfig.Read(config).GuestCid;
         if (!parts.Features.IsUsable(cid))
         {
@@ -180,7 +185,7 @@ internal sealed class DriverDevice : IDisposable
         Identity.Features = parts.Features.Accept(offered);
         try
         {
-            frontEnd.AcceptFeatures(Identity.Features);
+            parts.Features.Accept(frontEnd, Identity.Features);
         }
         catch (TransportException e) when (e.Fault == TransportFault.Refused)
         {

@@ -3,8 +3,10 @@ using Vsockspec.Rings;
 
 namespace Vsockspec.Reference.Driver;
 
-/// <summary>Hears of the bytes of a returned buffer. They lie in guest memory and may change while they are looked at.</summary>
-internal delegate void TakeBuffer(ReadOnlySpan<byte> bytes);
+/// <summary>Hears of a returned buffer. It lies in guest memory and may change while it is looked at.</summary>
+/// <param name="buffer">All of it.</param>
+/// <param name="valid">The bytes that mean something, from its beginning.</param>
+internal delegate void TakeBuffer(ReadOnlySpan<byte> buffer, int valid);
 
 /// <summary>A queue on which the device gets buffers to fill: rx and event. Each buffer goes back to the device as soon as it was looked at.</summary>
 internal sealed class PostedBuffers : DriverQueue
@@ -56,7 +58,8 @@ internal sealed class PostedBuffers : DriverQueue
         {
             left--;
             ulong address = byId[used.Id];
-            take(memory.Slice(address, Rules.Valid(used.Length, length)));
+            uint valid = Rules.Valid(used.Length, length);
+            take(memory.Slice(address, Math.Max(length, valid)), (int)valid);
             if (Rules.Reposts(Index, returned++))
             {
                 Post(address);

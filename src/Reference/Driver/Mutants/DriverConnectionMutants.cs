@@ -24,6 +24,10 @@ internal static class DriverConnectionMutants
         With("driver-reset-ignored", "VS-X-33", "Keeps a flow that the host has reset.", () => new Honouring(isConnecting => isConnecting)),
         With("driver-refusal-ignored", "VS-X-33", "Goes on waiting when the host has refused its REQUEST.", () => new Honouring(isConnecting => !isConnecting)),
         With("driver-tuple-keeps-data", "VS-X-36", "Gives a new connection what was left unread of one with the same ports.", () => new KeepsBuffers()),
+        With("driver-connect-timeout-forgotten", "VS-X-28", "Tells the application that its connect has timed out, and takes a RESPONSE that comes later for an answer.", () => new Forgiving()),
+        With("driver-tuple-kept-by-application", "VS-X-36", "Keeps the ends of a flow that it has reset for as long as the application holds the socket.", () => new HoldsEnds()),
+        With("driver-close-late-told", "VS-X-36", "Resets whatever has the same ends when an application closes a socket whose flow was over before.", () => new TellsLate()),
+        new("driver-shutdown-second-untold", "VS-X-32", "Sends one SHUTDOWN for each flow and no more.", p => p with { Egress = new OneShutdown() }),
         new("driver-close-untold", "VS-X-34", "Does not tell the host that the application closed.", p => p with { Egress = new DriverDropping(h => h.Op == Op.Shutdown) }),
         new("driver-close-is-reset", "VS-X-34", "Resets a connection that the application closes.", p => p with
         {
@@ -93,6 +97,28 @@ internal static class DriverConnectionMutants
     private sealed class Honouring(Func<bool, bool> honours) : DriverConnectionRules
     {
         internal override bool HonoursReset(bool isConnecting) => honours(isConnecting);
+    }
+
+    private sealed class Forgiving : DriverConnectionRules
+    {
+        internal override bool TimeoutEndsConnect => false;
+    }
+
+    private sealed class HoldsEnds : DriverConnectionRules
+    {
+        internal override bool FreesEnds(bool isHeld) => !isHeld;
+    }
+
+    private sealed class TellsLate : DriverConnectionRules
+    {
+        internal override bool TellsLateClose => true;
+    }
+
+    private sealed class OneShutdown : DriverEgressRules
+    {
+        private readonly HashSet<(uint Local, uint Host)> told = [];
+
+        internal override bool IsSent(in VsockHeader header) => header.Op != Op.Shutdown || told.Add((header.SrcPort, header.DstPort));
     }
 
     private sealed class KeepsBuffers : DriverConnectionRules

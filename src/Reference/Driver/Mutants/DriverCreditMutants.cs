@@ -25,7 +25,8 @@ internal static class DriverCreditMutants
         {
             Egress = new DriverStamping(h => h.Op == Op.Rw ? h : h with { BufAlloc = 0, FwdCnt = 0 }),
         }),
-        new("driver-credit-request-unanswered", "VS-X-24", "Does not answer CREDIT_REQUEST.", p => p with { Credit = new Unanswering() }),
+        Answer("driver-credit-request-unanswered", "VS-X-24", "Does not answer CREDIT_REQUEST.", _ => false),
+        Answer("driver-credit-update-answered", "VS-X-25", "Answers CREDIT_UPDATE with CREDIT_UPDATE.", op => op is Op.CreditRequest or Op.CreditUpdate),
         new("driver-credit-untold", "VS-X-23", "Sends no CREDIT_UPDATE before it is asked, and so lets the host stall.", p => p with { Credit = new Silent() }),
     ];
 
@@ -39,6 +40,9 @@ internal static class DriverCreditMutants
 
     private static DriverMutant Claim(string id, string breaks, string summary, Func<OwnWindow, (uint BufAlloc, uint FwdCnt)> claim) =>
         new(id, breaks, summary, p => p with { Credit = new Claimant(claim) });
+
+    private static DriverMutant Answer(string id, string breaks, string summary, Predicate<Op> answers) =>
+        new(id, breaks, summary, p => p with { Credit = new Answering(answers) });
 
     private sealed class Sender(Func<SendWindow, uint> free) : DriverCreditRules
     {
@@ -65,9 +69,9 @@ internal static class DriverCreditMutants
         internal override uint Charge(uint payload) => payload + VsockHeader.Size;
     }
 
-    private sealed class Unanswering : DriverCreditRules
+    private sealed class Answering(Predicate<Op> answers) : DriverCreditRules
     {
-        internal override bool AnswersCreditRequest => false;
+        internal override bool AnswersWithCredit(Op op) => answers(op);
     }
 
     private sealed class Silent : DriverCreditRules

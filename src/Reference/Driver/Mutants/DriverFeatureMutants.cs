@@ -1,3 +1,4 @@
+using Vsockspec.Transports;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Reference.Driver.Mutants;
@@ -21,7 +22,13 @@ internal static class DriverFeatureMutants
         }),
         new("driver-feature-none-is-no-stream", "VS-FEAT-DRV-2", "Has no streams unless STREAM was accepted.", p => p with { Features = new Literal() }),
         new("driver-feature-seqpacket-always", "VS-X-43", "Serves seqpacket although it was not negotiated.", p => p with { Features = new ServesSeqpacket() }),
+        new("driver-feature-access-platform-declined", "FE-10", "Drives a device that offers ACCESS_PLATFORM and does not accept it.", p => p with { Features = new Reckless() }),
+        new("driver-config-long-refused", "CF-03", "Does not drive a device whose configuration space is longer than a CID.", p => p with { Features = new KnowsOneLength() }),
+        new("driver-status-features-late", "ST-04", "Accepts features when it has said FEATURES_OK.", p => p with { Features = new Premature() }),
+        new("driver-status-bit-cleared", "ST-05", "Takes FEATURES_OK back before it sets the queues up.", p => p with { Features = new Undecided() }),
     ];
+
+    private const DeviceStatus Known = DeviceStatus.Acknowledge | DeviceStatus.Driver;
 
     private static VirtioFeatures Defined => Enum.GetValues<VirtioFeatures>().Aggregate((all, one) => all | one);
 
@@ -44,5 +51,34 @@ internal static class DriverFeatureMutants
     private sealed class ServesSeqpacket : DriverFeatureRules
     {
         internal override bool InForce(VirtioFeatures accepted, SocketType type) => type == SocketType.Seqpacket || base.InForce(accepted, type);
+    }
+
+    private sealed class Reckless : DriverFeatureRules
+    {
+        internal override bool Drives(VirtioFeatures offered) => true;
+    }
+
+    private sealed class KnowsOneLength : DriverFeatureRules
+    {
+        internal override bool TakesConfig(Func<uint, uint, byte[]?> read) => read(VsockConfig.Size, 1) is null;
+    }
+
+    private sealed class Premature : DriverFeatureRules
+    {
+        internal override void Accept(VhostUserFrontEnd frontEnd, VirtioFeatures accepted)
+        {
+            frontEnd.SetStatus(Known);
+            frontEnd.SetStatus(Known | DeviceStatus.FeaturesOk);
+            frontEnd.SetFeatures(accepted | VirtioFeatures.VhostUserProtocolFeatures);
+        }
+    }
+
+    private sealed class Undecided : DriverFeatureRules
+    {
+        internal override void Accept(VhostUserFrontEnd frontEnd, VirtioFeatures accepted)
+        {
+            base.Accept(frontEnd, accepted);
+            frontEnd.SetStatus(Known);
+        }
     }
 }

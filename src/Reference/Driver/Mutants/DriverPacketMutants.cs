@@ -23,11 +23,17 @@ internal static class DriverPacketMutants
         new("driver-header-big-endian", "VS-X-08", "Encodes len in big-endian order.", p => p with { Egress = new BigEndian() }),
         Misread("driver-payload-whole-buffer", "VS-X-11", "Takes everything behind the header for payload, whatever len says.", (h, bytes) =>
             h.Op == Op.Rw ? h with { Len = (uint)(bytes - VsockHeader.Size) } : h),
+        Ingress("driver-len-believed", "VQ-17", "Takes as much of the buffer for payload as len says, whatever the device wrote.", () => new BelievesLen()),
         Misread("driver-stream-loses-a-byte", "VS-X-17", "Loses the last byte of stream packets of 1000 bytes and more.", (h, _) =>
             h.Op == Op.Rw && h.Type == SocketType.Stream && h.Len >= 1000 ? h with { Len = h.Len - 1 } : h),
         Ingress("driver-cid-source-unchecked", "VS-X-15", "Takes packets from any CID for the host's.", () => new AnySource()),
         Ingress("driver-flow-without-host-port", "VS-X-15", "Takes packets to one guest port for those of the flow opened first.", () => new FirstHostPort()),
-        Ingress("driver-type-unknown-ignored", "VS-RXTX-DRV-2", "Drops packets of unknown types.", () => new IgnoresTypes()),
+        Ingress("driver-flow-without-type", "VS-X-16", "Takes seqpacket packets for those of the stream flow with the same ports.", () => new Untyped()),
+        Ingress("driver-flow-reset-of-newest", "VS-X-15", "Takes an RST for one of the flow that was opened last, whatever its ports say.", () => new ResetsNewest()),
+        Ingress("driver-flow-data-astray", "VS-X-15", "Takes one data packet in 64 for one of the flow of the packet before it.", () => new Strays()),
+        Ingress("driver-type-unknown-ignored", "VS-RXTX-DRV-2", "Drops packets of unknown types.", () => new Types(_ => false)),
+        Ingress("driver-type-unknown-reset-answered", "VS-RXTX-DRV-2", "Answers RST of an unknown type with RST.", () => new Types(_ => true)),
+        Ingress("driver-type-seqpacket-ignored", "VS-X-43", "Drops seqpacket packets where the type was not negotiated.", () => new Types(h => h.Type != SocketType.Seqpacket && h.Op != Op.Rst)),
         Misread("driver-type-unknown-is-stream", "VS-RXTX-DRV-2", "Takes unknown types for streams.", (h, _) =>
             h.Type is SocketType.Stream or SocketType.Seqpacket ? h : h with { Type = SocketType.Stream }),
         Ingress("driver-reset-answered", "VS-X-33", "Answers an RST of an unknown flow with RST.", () => new Orphans(_ => true)),
@@ -57,6 +63,11 @@ internal static class DriverPacketMutants
         internal override VsockHeader Decode(ReadOnlySpan<byte> bytes) => change(base.Decode(bytes), bytes.Length);
     }
 
+    private sealed class BelievesLen : DriverIngressRules
+    {
+        internal override int? PayloadBytes(in VsockHeader header, int written, int room) => (int)Math.Min(header.Len, (uint)room);
+    }
+
     private sealed class AnySource : DriverIngressRules
     {
         internal override bool IsForGuest(in VsockHeader header, ulong guestCid) => header.DstCid == guestCid;
@@ -74,9 +85,45 @@ internal static class DriverPacketMutants
         }
     }
 
-    private sealed class IgnoresTypes : DriverIngressRules
+    private sealed class Untyped : DriverIngressRules
     {
-        internal override bool AnswersUnservedType(in VsockHeader header) => false;
+        internal override DriverFlowKey FlowOf(in VsockHeader header) => base.FlowOf(header) with { Type = SocketType.Stream };
+    }
+
+    private sealed class ResetsNewest : DriverIngressRules
+    {
+        private DriverFlowKey? newest;
+
+        internal override DriverFlowKey FlowOf(in VsockHeader header)
+        {
+            DriverFlowKey key = base.FlowOf(header);
+            newest = header.Op is Op.Request or Op.Response ? key : newest;
+            return header.Op == Op.Rst ? newest ?? key : key;
+        }
+    }
+
+    private sealed class Strays : DriverIngressRules
+    {
+        private DriverFlowKey before;
+        private int packets;
+
+        internal override DriverFlowKey FlowOf(in VsockHeader header)
+        {
+            DriverFlowKey key = base.FlowOf(header);
+            if (header.Op != Op.Rw)
+            {
+                return key;
+            }
+
+            DriverFlowKey taken = ++packets % 64 == 0 ? before : key;
+            before = key;
+            return taken;
+        }
+    }
+
+    private sealed class Types(Func<VsockHeader, bool> answers) : DriverIngressRules
+    {
+        internal override bool AnswersUnservedType(in VsockHeader header) => answers(header);
     }
 
     private sealed class Orphans(Func<VsockHeader, bool> answers) : DriverIngressRules

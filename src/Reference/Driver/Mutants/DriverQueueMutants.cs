@@ -24,6 +24,7 @@ internal static class DriverQueueMutants
         With("driver-rx-waits-for-tx", "VS-FLOW-DRV-1", "Takes no packet of the device while the tx ring is full.", () => new Draining((_, _, txFull) => !txFull)),
         With("driver-replies-without-end", "VS-X-14", "Keeps as many replies as the device cares to make it owe.", () => new Draining((_, _, _) => true)),
         With("driver-replies-stop-for-good", "VS-X-14", "Does not go on when there is room for replies again.", () => new Sticking()),
+        With("driver-tx-full-for-good", "VS-X-14", "Does not go on sending when a full tx ring has room again.", () => new Discouraged()),
         With("driver-tx-writable-end", "VS-X-27", "Ends the chains of its packets with a buffer for the device to write.", () => new Sending((address, payload, into) =>
         {
             int count = Legal(address, payload, into);
@@ -130,6 +131,11 @@ internal static class DriverQueueMutants
             isStuck |= !base.Drains(parked, limit, txFull);
             return !isStuck;
         }
+    }
+
+    private sealed class Discouraged : DriverQueueRules
+    {
+        internal override bool ResumesSenders => false;
     }
 
     private sealed class Sending(CutBuffers cut) : DriverQueueRules

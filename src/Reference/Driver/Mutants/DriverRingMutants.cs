@@ -16,6 +16,8 @@ internal static class DriverRingMutants
         On("driver-ring-table-linked", "VQ-10", "Sets NEXT on the descriptor of an indirect table (split).", VsockQueue.Tx, (_, ring) => new LinksTables(ring)),
         On("driver-ring-buffer-changed", "RS-04", "Changes packets that the device has not returned yet.", VsockQueue.Tx, (memory, ring) => new ChangesBuffers(memory, ring)),
         On("driver-ring-wrap-counter-stuck", "PK-04", "Never flips the wrap counter of the rx ring (packed).", VsockQueue.Rx, (_, ring) => new NeverFlips(ring)),
+        On("driver-ring-taken-in-posting-order", "VQ-18", "Takes rx buffers for those that it posted first, whatever ids the device returns.", VsockQueue.Rx, (_, ring) => new TakesInOrder(ring)),
+        On("driver-ring-event-first-ignored", "PK-07", "Does not notify a device that asks for it at the first descriptor of the ring (packed).", VsockQueue.Tx, (_, ring) => new SkipsFirst(ring)),
         On("driver-ring-event-mode-reserved", "PK-07", "Asks for notifications in the reserved mode (packed).", VsockQueue.Rx, (_, ring) => new EventModes(ring, EventMode.Reserved, always: true)),
         On("driver-ring-event-mode-unnegotiated", "PK-07", "Asks for notification of one descriptor without EVENT_IDX (packed).", VsockQueue.Rx, (_, ring) => new EventModes(ring, EventMode.Desc, always: false)),
     ];
@@ -180,6 +182,39 @@ internal static class DriverRingMutants
                 }
             }
         }
+    }
+
+    private sealed class TakesInOrder(DriverRing inner) : DriverRingDecorator(inner)
+    {
+        private readonly Queue<ushort> posted = [];
+
+        public override bool TryPost(ReadOnlySpan<RingBuffer> buffers, out ushort id)
+        {
+            bool isPosted = base.TryPost(buffers, out id);
+            if (isPosted)
+            {
+                posted.Enqueue(id);
+            }
+
+            return isPosted;
+        }
+
+        public override bool TryTakeUsed(out UsedChain used)
+        {
+            bool isTaken = base.TryTakeUsed(out used);
+            if (isTaken && posted.TryDequeue(out ushort first))
+            {
+                used = used with { Id = first };
+            }
+
+            return isTaken;
+        }
+    }
+
+    private sealed class SkipsFirst(DriverRing inner) : DriverRingDecorator(inner)
+    {
+        public override bool KickNeeded() =>
+            base.KickNeeded() && Packed?.DeviceEvent is not { Mode: EventMode.Desc, Offset: 0 };
     }
 
     private sealed class EventModes(DriverRing inner, EventMode mode, bool always) : DriverRingDecorator(inner)

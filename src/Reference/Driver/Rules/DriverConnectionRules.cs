@@ -39,4 +39,13 @@ public class DriverConnectionRules
 
     /// <summary>An RST from the host ends the flow.</summary>
     internal virtual bool HonoursReset(bool isConnecting) => true;
+
+    /// <summary>A connect whose time is over has failed, whatever the host answers later.</summary>
+    internal virtual bool TimeoutEndsConnect => true;
+
+    /// <summary>A flow that is over leaves its ends to the next one at once, also while the application still holds the old socket.</summary>
+    internal virtual bool FreesEnds(bool isHeld) => true;
+
+    /// <summary>Whether the host hears of the close of a socket whose flow was over before: it belongs to nothing any more.</summary>
+    internal virtual bool TellsLateClose => false;
 }

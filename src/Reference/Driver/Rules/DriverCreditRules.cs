@@ -34,8 +34,8 @@ public class DriverCreditRules
     internal virtual bool IsUpdateDue(OwnWindow window, uint wanted) =>
         window.Forwarded != window.Announced && (window.SeenFree < window.BufAlloc / 2 || window.SeenFree < wanted);
 
-    /// <summary>A CREDIT_REQUEST is answered with CREDIT_UPDATE.</summary>
-    internal virtual bool AnswersCreditRequest => true;
+    /// <summary>A CREDIT_REQUEST is answered with CREDIT_UPDATE, and a CREDIT_UPDATE is not.</summary>
+    internal virtual bool AnswersWithCredit(Op op) => op == Op.CreditRequest;
 
     /// <summary>Data without credit makes the driver ask for it, once for each stall.</summary>
     internal virtual bool AsksForCredit => true;

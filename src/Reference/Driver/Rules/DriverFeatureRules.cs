@@ -1,3 +1,4 @@
+using Vsockspec.Transports;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Reference.Driver;
@@ -27,6 +28,14 @@ public class DriverFeatureRules
 
     /// <summary>What is accepted of what is offered; bit 30 is the session's business.</summary>
     internal virtual VirtioFeatures Accept(VirtioFeatures offered) => offered & Understood;
+
+    /// <summary>Tells the device what is accepted. The status goes through ACKNOWLEDGE and DRIVER before, and to FEATURES_OK behind it (ST-04); no bit of it is cleared (ST-05).</summary>
+    /// <exception cref="TransportException"><see cref="TransportFault.Refused"/>: the device cleared FEATURES_OK.</exception>
+    internal virtual void Accept(VhostUserFrontEnd frontEnd, VirtioFeatures accepted) => frontEnd.AcceptFeatures(accepted);
+
+    /// <summary>Whether the driver knows what to do with a configuration space, which may be longer than a CID (CF-03).</summary>
+    /// <param name="read">The bytes from an offset; null where there are none.</param>
+    internal virtual bool TakesConfig(Func<uint, uint, byte[]?> read) => true;
 
     /// <summary>
     /// Whether sockets of a type can be used. Without any feature of the device type there are streams (VS-FEAT-DRV-2), and SEQPACKET brings

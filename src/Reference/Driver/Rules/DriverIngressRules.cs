@@ -17,6 +17,11 @@ public class DriverIngressRules
     /// <summary>The two ports and the type tell flows apart: the CIDs are always the same two (section 5.10.6.2).</summary>
     internal virtual DriverFlowKey FlowOf(in VsockHeader header) => new(header.DstPort, header.SrcPort, header.Type);
 
+    /// <summary>The bytes of payload that are taken, which the device must have written; null for a packet that says it has more.</summary>
+    /// <param name="written">Bytes behind the header that the device says it wrote.</param>
+    /// <param name="room">Bytes behind the header that the buffer has.</param>
+    internal virtual int? PayloadBytes(in VsockHeader header, int written, int room) => header.Len <= (uint)written ? (int)header.Len : null;
+
     /// <summary>A packet of a type that is unknown or not in force is answered with RST (VS-RXTX-DRV-2), unless it is one.</summary>
     internal virtual bool AnswersUnservedType(in VsockHeader header) => header.Op != Op.Rst;
 

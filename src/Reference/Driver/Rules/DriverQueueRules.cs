@@ -60,4 +60,7 @@ public class DriverQueueRules
     /// Whether packets from the device are taken: as long as there is memory to park the answers, however full the tx ring is (VS-FLOW-DRV-1).
     /// </summary>
     internal virtual bool Drains(int parked, int limit, bool txFull) => parked < limit;
+
+    /// <summary>Applications that wait for room in the tx ring go on when there is some.</summary>
+    internal virtual bool ResumesSenders => true;
 }

@@ -11,16 +11,17 @@ internal sealed class InboundPackets(
     DriverIdentity identity,
     DriverParts parts)
 {
-    /// <param name="bytes">What the device says it wrote, possibly not even a header; the device may go on changing it.</param>
-    public void Take(ReadOnlySpan<byte> bytes)
+    /// <param name="buffer">The device may go on changing it.</param>
+    /// <param name="valid">What the device says it wrote, possibly not even a header.</param>
+    public void Take(ReadOnlySpan<byte> buffer, int valid)
     {
-        if (bytes.Length < VsockHeader.Size)
+        if (valid < VsockHeader.Size)
         {
             // Nobody can say whose packet it was to be.
             return;
         }
 
-        VsockHeader header = parts.Ingress.Decode(bytes);
+        VsockHeader header = parts.Ingress.Decode(buffer[..valid]);
         if (!parts.Ingress.IsForGuest(header, identity.GuestCid))
         {
             return;
@@ -38,7 +39,7 @@ internal sealed class InboundPackets(
 
         if (addresses.Find(parts.Ingress.FlowOf(header)) is { } socket)
         {
-            Take(socket, header, bytes[VsockHeader.Size..]);
+            Take(socket, header, buffer[VsockHeader.Size..], valid - VsockHeader.Size);
         }
         else if (header.Op == Op.Request)
         {
@@ -50,7 +51,7 @@ internal sealed class InboundPackets(
         }
     }
 
-    private void Take(VsockSocket socket, in VsockHeader header, ReadOnlySpan<byte> payload)
+    private void Take(VsockSocket socket, in VsockHeader header, ReadOnlySpan<byte> room, int written)
     {
         if (header.Op == Op.Rst)
         {
@@ -58,7 +59,7 @@ internal sealed class InboundPackets(
             return;
         }
 
-        if (header.Len > (uint)payload.Length)
+        if (parts.Ingress.PayloadBytes(header, written, room.Length) is not { } length)
         {
             // Its sender lost count, and so have we: data is missing from now on.
             lifecycle.Reset(socket, LinuxErrno.ConnectionReset);
@@ -75,9 +76,9 @@ internal sealed class InboundPackets(
         switch (header.Op)
         {
             case Op.Rw:
-                TakeData(socket, header, payload[..(int)header.Len]);
+                TakeData(socket, header, room[..length]);
                 break;
-            case Op.CreditRequest when parts.Credit.AnswersCreditRequest:
+            case Op.CreditRequest or Op.CreditUpdate when parts.Credit.AnswersWithCredit(header.Op):
                 sender.Control(socket, Op.CreditUpdate);
                 break;
             case Op.Shutdown:

@@ -91,6 +91,9 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
         return 0;
     }
 
+    /// <summary>Bytes of a stream that must be there before a receive of <paramref name="wanted"/> comes back.</summary>
+    public int Needed(VsockSocket socket, bool waitsForAll, int wanted) => parts.Messages.Needed(waitsForAll, wanted, socket.Options.LowWater);
+
     /// <summary>Data that can be received now.</summary>
     /// <param name="minimum">Bytes that must be there, unless no more come.</param>
     /// <returns>0, or an errno; EAGAIN when there is nothing yet.</returns>
@@ -244,11 +247,11 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
         }
     }
 
-    private static Reception ReceiveBytes(VsockSocket socket, Span<byte> target, bool peek)
+    private Reception ReceiveBytes(VsockSocket socket, Span<byte> target, bool peek)
     {
         int length = Math.Min(target.Length, socket.Received.Bytes);
         socket.Received.Peek(target[..length]);
-        if (!peek)
+        if (parts.Messages.Takes(peek))
         {
             socket.Received.RemoveBytes(length);
             socket.Own.Forwarded += (uint)length;
@@ -257,12 +260,12 @@ internal sealed class SocketData(PacketSender sender, SocketLifecycle lifecycle,
         return new Reception(length, length, false, false);
     }
 
-    private static Reception ReceiveMessage(VsockSocket socket, Span<byte> target, bool peek)
+    private Reception ReceiveMessage(VsockSocket socket, Span<byte> target, bool peek)
     {
         Message message = socket.Received.Next;
         int stored = Math.Min(target.Length, message.Length);
         socket.Received.Peek(target[..stored]);
-        if (!peek)
+        if (parts.Messages.Takes(peek))
         {
             // What did not fit is lost, as with every datagram.
             socket.Received.RemoveMessage();

@@ -173,6 +173,9 @@ internal sealed class SocketLifecycle(
             case SocketState.Connected:
                 Announce(socket, ShutdownFlags.Both);
                 break;
+            case SocketState.Over:
+                CloseEnded(socket);
+                break;
             default:
                 break;
         }
@@ -213,7 +216,11 @@ internal sealed class SocketLifecycle(
     public void End(VsockSocket socket, int errno)
     {
         timers.Cancel(socket);
-        addresses.EndFlow(socket);
+        if (parts.Connections.FreesEnds(isHeld: !socket.IsClosed))
+        {
+            addresses.EndFlow(socket);
+        }
+
         bool wasConnected = socket.State == SocketState.Connected;
         socket.State = wasConnected ? SocketState.Over : SocketState.Idle;
         socket.OwnShutdown = wasConnected ? socket.OwnShutdown : ShutdownFlags.None;
@@ -277,6 +284,19 @@ internal sealed class SocketLifecycle(
         socket.Change();
     }
 
+    private void CloseEnded(VsockSocket socket)
+    {
+        if (!parts.Connections.FreesEnds(isHeld: true))
+        {
+            addresses.EndFlow(socket);
+        }
+
+        if (parts.Connections.TellsLateClose)
+        {
+            sender.Control(socket, Op.Rst);
+        }
+    }
+
     private void CloseListener(VsockSocket listener)
     {
         listener.State = SocketState.Idle;
@@ -289,11 +309,24 @@ internal sealed class SocketLifecycle(
         }
     }
 
+    private void GiveUp(VsockSocket socket)
+    {
+        if (parts.Connections.TimeoutEndsConnect)
+        {
+            Abandon(socket, LinuxErrno.TimedOut);
+        }
+        else
+        {
+            socket.Error = LinuxErrno.TimedOut;
+            socket.Change();
+        }
+    }
+
     private void Expired(VsockSocket socket)
     {
         if (socket.State == SocketState.Connecting)
         {
-            Abandon(socket, LinuxErrno.TimedOut);
+            GiveUp(socket);
         }
         else if (socket.State == SocketState.Connected && parts.Connections.ResetsUnanswered)
         {

@@ -104,6 +104,26 @@ public sealed partial class ProtocolPageTests
     }
 
     [Test]
+    public void BusyReply_ToACallWithFurtherFields_IsARefusal()
+    {
+        using Line line = new();
+        Task<GuestValue<uint>> call = line.Client.LocalCid();
+        _ = line.Read();
+        line.Write(Bytes("busy-reply"));
+        Assert.That(async () => await call.WaitAsync(Patience), Throws.TypeOf<GuestException>().With.Message.EqualTo("the agent refused LocalCid: 512 calls are under way (EAGAIN)"));
+    }
+
+    [Test]
+    public void BusyReply_ToACallWithoutFurtherFields_IsItsErrno()
+    {
+        using Line line = new();
+        Task<GuestResult> call = line.Client.Ping();
+        _ = line.Read();
+        line.Write(Bytes("busy-reply"));
+        Assert.That(async () => await call.WaitAsync(Patience), Is.EqualTo(new GuestResult(-1, 11)));
+    }
+
+    [Test]
     public void SeedStream_OfThePage_IsTheCodes()
     {
         string[] names = [.. Blocks.Select(block => block.Name).Where(name => name.StartsWith("seed-stream ", StringComparison.Ordinal))];
