@@ -8,8 +8,8 @@ using Vsockspec.Targets;
 namespace Vsockspec.Conformance;
 
 /// <summary>
-/// The cases that need a guest, against the reference device under user-mode Linux, and its mutants, a guest for each. A guest that boots fills a processor, so as many run side by side. Those that its kernel is too old for are in
-/// <see cref="NewKernelFixture"/>. Where a tool is missing: an error in CI, a skip with the reason elsewhere.
+/// The cases that need a guest, against the reference device under user-mode Linux, and its mutants, a guest for each. A guest that boots fills a processor, so as
+/// many run side by side. Those that its kernel is too old for are in <see cref="NewKernelFixture"/>. Where a tool is missing: an error in CI, a skip with the reason elsewhere.
 /// </summary>
 [TestFixture]
 [Parallelizable(ParallelScope.Children)]

@@ -19,7 +19,7 @@ public sealed class BootAheadTests
     public void RequireProcessors() => Assume.That(Environment.ProcessorCount, Is.GreaterThan(1), "nothing boots ahead on one processor");
 
     [Test]
-    public void Guests_OfCasesForThreeDevices_BootOnceEach_AndTwoAtATime()
+    public void Guests_OfCasesForThreeDevices_BootOnceEach_AndThreeAtMostAtATime()
     {
         Booting target = new();
         Results results = new();
@@ -28,7 +28,7 @@ public sealed class BootAheadTests
         Assert.That(results.All.Select(r => r.Verdict), Is.All.EqualTo(Verdict.Pass));
         Assert.That(results.Boots, Is.EqualTo(4), "one for each device, and the one that was asked first");
         Assert.That(target.Boots, Is.EqualTo(4), "none in vain");
-        Assert.That(target.MostAtOnce, Is.EqualTo(2));
+        Assert.That(target.MostAtOnce, Is.InRange(2, 3), "the one at hand, the next, and the one to which the cases return");
         Assert.That(target.Running, Is.Zero);
     }
 

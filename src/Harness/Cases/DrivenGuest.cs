@@ -37,6 +37,9 @@ internal sealed class DrivenGuest : ISuspect, IDisposable
 
     public GuestRecord Record { get; }
 
+    /// <summary>It runs, and its front end is there.</summary>
+    public bool IsUsable => !Guest.HasExited && !Device.HasLost;
+
     bool ISuspect.IsGuest => true;
 
     bool ISuspect.HasExited => Guest.HasExited;

@@ -7,8 +7,9 @@ using Vsockspec.Wire;
 namespace Vsockspec.Cases;
 
 /// <summary>
-/// Guests of a driver that is judged, one at a time, and the cases run on them. A guest serves case after case for as long as the cases want the same device and
-/// it is as good as new. The next one boots meanwhile, where there is a processor for that.
+/// Guests of a driver that is judged, and the cases run on them. A guest serves case after case for as long as the cases want the same device and it is as good as
+/// new. Where there is a processor for that, one guest for another device boots meanwhile and serves its cases in between: there are at most that, the one at hand and
+/// the one to which the cases return.
 /// </summary>
 internal sealed class DriverBench(RunRequest request, IDriverTarget driver, RequirementRegister register, IRunListener listener, int index) : IBench, IForesight
 {
@@ -21,8 +22,10 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
     private readonly ulong cid = 0x100 + (request.Seed % 0x3fff_0000) + (ulong)index;
 
     private DrivenGuest? guest;
+    private DrivenGuest? parked;
     private GuestAhead? ahead;
-    private CaseRun? next;
+    private DeviceSetup? next;
+    private bool returns;
     private bool isSpoilt;
 
     public TargetFacts Probe(CancellationToken cancellation)
@@ -30,7 +33,7 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
         DeviceSetup setup = new() { Offered = Everything | VirtioFeatures.Version1, GuestCid = cid };
         try
         {
-            DrivenGuest first = On(setup, cancellation);
+            DrivenGuest first = On(setup, alone: false, cancellation);
             return new TargetFacts(first.Device.Accepted ?? VirtioFeatures.None, 0, null);
         }
         catch (Exception e) when (e is KernelException || DrivenGuest.IsUnfit(e))
@@ -46,11 +49,18 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
     public bool PreparesFor(CaseRun run, TargetFacts facts) =>
         request.Jobs < Environment.ProcessorCount && execution.Skips(run, 1, facts) is null;
 
-    public void Prepare(CaseRun? run) => next = run;
+    public bool IsReady => ahead is { IsOver: true } && ahead.Setup == next;
+
+    public void Prepare(CaseRun? next, bool returns)
+    {
+        this.next = next?.Case.Offer.Setup(next.Variant, cid);
+        this.returns = returns;
+    }
 
     public void Dispose()
     {
         ahead?.Dispose();
+        parked?.Dispose();
         Release();
         execution.Dispose();
     }
@@ -58,15 +68,10 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
     private CaseResult RunInGuest(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation)
     {
         bool alone = run.Case.Attribute.Isolation == Isolation.Process;
-        if (alone)
-        {
-            Release();
-        }
-
         DrivenGuest current;
         try
         {
-            current = On(run.Case.Offer.Setup(run.Variant, cid), cancellation);
+            current = On(run.Case.Offer.Setup(run.Variant, cid), alone, cancellation);
         }
         catch (Exception e) when (e is GuestException or KernelException or GuestCallException or ErrnoException)
         {
@@ -96,12 +101,24 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
         return result;
     }
 
-    /// <summary>The guest of the cases before, if its device is the same, or a new one.</summary>
-    private DrivenGuest On(DeviceSetup setup, CancellationToken cancellation)
+    /// <summary>The guest of cases before, if its device is the same, or a new one.</summary>
+    /// <param name="alone">Only a new one will do.</param>
+    private DrivenGuest On(DeviceSetup setup, bool alone, CancellationToken cancellation)
     {
-        if (guest is { } current && (current.Guest.HasExited || current.Device.HasLost || current.Device.Setup != setup))
+        if (guest is { } current && (alone || !current.IsUsable || current.Device.Setup != setup))
         {
-            Release();
+            Leave(current);
+        }
+
+        if (guest is null && !alone && parked is { IsUsable: true } kept && kept.Device.Setup == setup)
+        {
+            (guest, parked) = (kept, null);
+        }
+
+        if (!returns)
+        {
+            parked?.Dispose();
+            parked = null;
         }
 
         if (guest is null)
@@ -114,13 +131,29 @@ internal sealed class DriverBench(RunRequest request, IDriverTarget driver, Requ
         return guest;
     }
 
+    /// <summary>Keeps the guest for the cases that return to it, or ends it.</summary>
+    private void Leave(DrivenGuest current)
+    {
+        if (returns && parked is null && current.IsUsable)
+        {
+            (guest, parked) = (null, current);
+        }
+        else
+        {
+            Release();
+        }
+    }
+
     /// <summary>Boots the guest of the case that comes soon while this one serves.</summary>
     private void BootAhead(CancellationToken cancellation)
     {
-        if (ahead is null && next is { } run)
+        if (next is null || ahead?.Setup == next)
         {
-            ahead = GuestAhead.Begin(run.Case.Offer.Setup(run.Variant, cid), driver.Guests, request.Patience, cancellation);
+            return;
         }
+
+        ahead?.Dispose();
+        ahead = GuestAhead.Begin(next, driver.Guests, request.Patience, cancellation);
     }
 
     /// <summary>The guest that was booted ahead, if it has the device.</summary>

@@ -21,6 +21,9 @@ internal sealed class GuestAhead : IDisposable
     /// <summary>The device that it finds.</summary>
     public DeviceSetup Setup { get; }
 
+    /// <summary>It has booted, or will not.</summary>
+    public bool IsOver => boot.IsCompleted;
+
     /// <summary>Returns at once.</summary>
     /// <param name="patience">As of <see cref="DrivenGuest.Boot"/>.</param>
     public static GuestAhead Begin(DeviceSetup setup, IGuestSource source, TimeSpan patience, CancellationToken cancellation) =>
@@ -31,7 +34,7 @@ internal sealed class GuestAhead : IDisposable
     public DrivenGuest? Take()
     {
         DrivenGuest guest = boot.GetAwaiter().GetResult();
-        if (guest.Guest.HasExited || guest.Device.HasLost)
+        if (!guest.IsUsable)
         {
             return null;
         }

@@ -123,19 +123,16 @@ public sealed class SuiteRunner(RequirementRegister register)
 
         public void Work(WorkList work, TargetFacts facts, CancellationToken cancellation)
         {
+            IForesight? far = bench as IForesight;
             while (true)
             {
                 cancellation.ThrowIfCancellationRequested();
-                if (!work.TryTake(index, out (CaseRun Run, int Repetition) next))
+                if (!work.TryTake(index, out (CaseRun Run, int Repetition) next, far is { IsReady: true }))
                 {
                     return;
                 }
 
-                if (bench is IForesight far)
-                {
-                    far.Prepare(work.Foresee(index, run => far.PreparesFor(run, facts)));
-                }
-
+                far?.Prepare(work.Foresee(index, run => far.PreparesFor(run, facts)), work.WillReturn(index));
                 CaseResult result = RunOne(next.Run, next.Repetition, facts, cancellation);
                 if (request.FailFast && Verdicts.ExitCode([result.Verdict]) != 0)
                 {

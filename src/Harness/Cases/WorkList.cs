@@ -5,25 +5,25 @@ namespace Vsockspec.Cases;
 
 /// <summary>
 /// The cases that are still to be run, and who takes which: a worker goes on with cases for the device that it has, then takes up a device that no other worker has,
-/// because each other device costs the boot of a guest. Cases about devices are taken in their order. Safe to use from several threads.
+/// because each other device costs the boot of a guest. A device that was got ready meanwhile comes in between. Cases about devices are taken in their order. Safe to
+/// use from several threads.
 /// </summary>
 internal sealed class WorkList(IEnumerable<(CaseRun Run, int Repetition)> plan)
 {
     private readonly Lock gate = new();
     private readonly LinkedList<(CaseRun Run, int Repetition)> left = new(plan);
     private readonly Dictionary<int, Need> held = [];
+    private readonly Dictionary<int, Need> parked = [];
     private readonly Dictionary<int, Need> foreseen = [];
-
-    /// <summary>A worker that has no more cases than this left for its device looks ahead: they take about as long as a boot.</summary>
-    private const int Soon = 16;
 
     /// <summary>The next case for a worker; false when there is none.</summary>
     /// <param name="worker">Its number.</param>
-    public bool TryTake(int worker, out (CaseRun Run, int Repetition) next)
+    /// <param name="isReady">What <see cref="Foresee"/> told is ready: its cases come now, and those for the device that the worker has go on later.</param>
+    public bool TryTake(int worker, out (CaseRun Run, int Repetition) next, bool isReady = false)
     {
         lock (gate)
         {
-            LinkedListNode<(CaseRun Run, int Repetition)>? node = Choose(worker);
+            LinkedListNode<(CaseRun Run, int Repetition)>? node = Choose(worker, isReady);
             if (node is null)
             {
                 next = default;
@@ -31,48 +31,46 @@ internal sealed class WorkList(IEnumerable<(CaseRun Run, int Repetition)> plan)
             }
 
             left.Remove(node);
-            Need need = Need.Of(node.Value.Run);
-            held[worker] = need;
-            if (foreseen.GetValueOrDefault(worker) == need)
-            {
-                foreseen.Remove(worker);
-            }
-
+            Move(worker, Need.Of(node.Value.Run));
             next = node.Value;
             return true;
         }
     }
 
-    /// <summary>The first case for which the worker, which has just taken one, will soon need another device; other workers leave those like it alone while they can. Null: not soon, or never.</summary>
+    /// <summary>Cases are left for the device that the worker had before the present one, which was got ready meanwhile.</summary>
+    public bool WillReturn(int worker)
+    {
+        lock (gate)
+        {
+            return parked.ContainsKey(worker);
+        }
+    }
+
+    /// <summary>The first case for which the worker, which has just taken one, will need another device; other workers leave those like it alone while they can. Null: none.</summary>
     /// <param name="counts">False for a case that needs nothing.</param>
     public CaseRun? Foresee(int worker, Predicate<CaseRun> counts)
     {
         lock (gate)
         {
             Need own = held.GetValueOrDefault(worker);
-            HashSet<Need> others = OfOthers(worker);
-            int before = 0;
-            CaseRun? found = null;
+            HashSet<Need> taken = OfOthers(worker);
+            if (parked.TryGetValue(worker, out Need home))
+            {
+                taken.Add(home);
+            }
+
             foreach ((CaseRun run, _) in left)
             {
                 Need need = Need.Of(run);
-                if (need == own && !own.Alone)
+                if ((need != own || own.Alone) && !taken.Contains(need) && counts(run))
                 {
-                    before++;
-                }
-                else if (found is null && !others.Contains(need) && counts(run))
-                {
-                    found = run;
+                    foreseen[worker] = need;
+                    return run;
                 }
             }
 
-            if (found is null || before > Soon)
-            {
-                return null;
-            }
-
-            foreseen[worker] = Need.Of(found);
-            return found;
+            foreseen.Remove(worker);
+            return null;
         }
     }
 
@@ -85,30 +83,57 @@ internal sealed class WorkList(IEnumerable<(CaseRun Run, int Repetition)> plan)
         }
     }
 
-    private LinkedListNode<(CaseRun Run, int Repetition)>? Choose(int worker)
+    private LinkedListNode<(CaseRun Run, int Repetition)>? Choose(int worker, bool isReady)
     {
-        Need own = held.GetValueOrDefault(worker);
-        Need? ahead = foreseen.TryGetValue(worker, out Need next) ? next : null;
         HashSet<Need> others = OfOthers(worker);
-        LinkedListNode<(CaseRun Run, int Repetition)>? prepared = null;
-        LinkedListNode<(CaseRun Run, int Repetition)>? free = null;
-        for (LinkedListNode<(CaseRun Run, int Repetition)>? node = left.First; node is not null; node = node.Next)
-        {
-            Need need = Need.Of(node.Value.Run);
-            if (need == own)
-            {
-                return node;
-            }
+        LinkedListNode<(CaseRun Run, int Repetition)>? ready = isReady ? First(foreseen, worker) : null;
 
-            prepared ??= need == ahead ? node : null;
-            free ??= others.Contains(need) ? null : node;
+        // Of two devices only one is kept: cases for the one that came in between are not left half done.
+        return (parked.ContainsKey(worker) ? null : ready)
+            ?? First(held, worker)
+            ?? ready
+            ?? First(parked, worker)
+            ?? First(foreseen, worker)
+            ?? First(need => !others.Contains(need))
+            ?? left.First;
+    }
+
+    /// <summary>Takes note that a worker's device is now this one.</summary>
+    private void Move(int worker, Need need)
+    {
+        bool leaves = held.TryGetValue(worker, out Need before) && before != need && !before.Alone;
+        if (leaves && !parked.ContainsKey(worker) && First(held, worker) is not null)
+        {
+            parked[worker] = before;
+        }
+        else if (parked.TryGetValue(worker, out Need home) && (home == need || First(parked, worker) is null))
+        {
+            parked.Remove(worker);
         }
 
-        return prepared ?? free ?? left.First;
+        held[worker] = need;
+        if (foreseen.TryGetValue(worker, out Need ahead) && ahead == need)
+        {
+            foreseen.Remove(worker);
+        }
+    }
+
+    private LinkedListNode<(CaseRun Run, int Repetition)>? First(Dictionary<int, Need> needs, int worker) =>
+        needs.TryGetValue(worker, out Need wanted) ? First(need => need == wanted) : null;
+
+    private LinkedListNode<(CaseRun Run, int Repetition)>? First(Predicate<Need> fits)
+    {
+        LinkedListNode<(CaseRun Run, int Repetition)>? node = left.First;
+        while (node is not null && !fits(Need.Of(node.Value.Run)))
+        {
+            node = node.Next;
+        }
+
+        return node;
     }
 
     /// <summary>What other workers have, or get ready.</summary>
-    private HashSet<Need> OfOthers(int worker) => [.. held.Concat(foreseen).Where(h => h.Key != worker).Select(h => h.Value)];
+    private HashSet<Need> OfOthers(int worker) => [.. held.Concat(parked).Concat(foreseen).Where(h => h.Key != worker).Select(h => h.Value)];
 
     /// <summary>What a worker has to have for a case.</summary>
     /// <param name="Setup">The scripted device; null for a case about a device, which takes whatever instance there is.</param>
