@@ -11,7 +11,7 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf</c>: throughput and latency on the rings, beside the machine's own limits.</summary>
 internal static class PerfCommand
 {
-    public static Command Create(Workbench bench) => new("perf", "Measure a target, or compare two.") { CreateRun(bench), CreateCompare(bench) };
+    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.") { CreateRun(bench), CreateCompare(bench), PerfHistoryCommand.Create(bench) };
 
     private static Command CreateRun(Workbench bench)
     {

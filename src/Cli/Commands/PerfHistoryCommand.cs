@@ -1,0 +1,121 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Vsockspec.Perf;
+using Vsockspec.Perf.Histories;
+using Vsockspec.Perf.Statistics;
+
+namespace Vsockspec.Cli.Commands;
+
+/// <summary><c>vsockspec perf history</c>: what nights of measurements tell.</summary>
+internal static class PerfHistoryCommand
+{
+    private const long LargestReport = 16 << 20;
+
+    public static Command Create(Workbench bench) => new("history", "Keep measurements and find lasting steps in them.") { CreateAppend(bench), CreateShow(bench) };
+
+    private static Command CreateAppend(Workbench bench)
+    {
+        Argument<string> history = new("HISTORY") { Description = "Folder of the history; made when needed." };
+        Argument<string> report = new("REPORT") { Description = "What 'vsockspec perf run' wrote: its folder, or perf.json." };
+        Option<string?> commit = new("--commit") { Description = "What was measured.", HelpName = "C" };
+        Option<string?> run = new("--run") { Description = "Names the measurement; by default the time at which it began.", HelpName = "ID" };
+        Command command = new("append", "Add a measurement; one that is there already is left alone.") { history, report, commit, run };
+        command.SetAction(parsed => Guarded(() =>
+        {
+            PerfReport measured = Read(parsed.GetRequiredValue(report));
+            string id = parsed.GetValue(run) ?? measured.StartedAt.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+            HistoryStore store = new(parsed.GetRequiredValue(history));
+            int added = 0;
+            foreach ((string series, double value) in Nightly.SeriesOf(measured))
+            {
+                added += store.Append(series, new HistoryEntry(HistoryEntry.CurrentSchema, id, measured.StartedAt, parsed.GetValue(commit), Nightly.MachineOf(measured), value)) ? 1 : 0;
+            }
+
+            bench.Out.WriteLine(added == 0 ? $"run {id} is there already" : $"run {id}: {added} series");
+            return ExitCodes.Passed;
+        }));
+        return command;
+    }
+
+    private static Command CreateShow(Workbench bench)
+    {
+        Argument<string> history = new("HISTORY") { Description = "Folder of the history." };
+        Command command = new("show", "Show lasting steps and between which commits they came; exit code 1 when one is a confirmed regression that nobody has looked at.") { history };
+        command.SetAction(parsed => Guarded(() =>
+        {
+            string folder = parsed.GetRequiredValue(history);
+            HistoryStore store = new(folder);
+            Triage triage = Triage.Load(folder);
+            Trend trend = new(new ChangePointDetector());
+            int regressions = 0;
+            foreach (string series in store.Series())
+            {
+                History nights = store.Read(series);
+                foreach (string notice in nights.Notices)
+                {
+                    bench.Error.WriteLine($"notice: {notice}");
+                }
+
+                IReadOnlyList<Step> steps = trend.Steps(nights, Nightly.BetterOf(series));
+                bench.Out.WriteLine($"{series}: {nights.Entries.Count} runs, {(steps.Count == 0 ? "no step" : $"{steps.Count} step{(steps.Count == 1 ? "" : "s")}")}");
+                foreach (Step step in steps)
+                {
+                    TriageEntry? said = triage.Of(nights, step);
+                    regressions += step is { IsRegression: true, IsConfirmed: true } && said is null ? 1 : 0;
+                    bench.Out.WriteLine(Line(step, said));
+                }
+            }
+
+            bench.Out.WriteLine(regressions == 0 ? "no confirmed regression that nobody has looked at" : $"{regressions} confirmed regression{(regressions == 1 ? "" : "s")} that nobody has looked at: say in {Path.Combine(folder, Triage.File)} what they are");
+            return regressions == 0 ? ExitCodes.Passed : ExitCodes.TargetFailed;
+        }));
+        return command;
+    }
+
+    private static string Line(Step step, TriageEntry? said) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"  {step.First.At:yyyy-MM-dd}  {step.LastBefore.Commit ?? step.LastBefore.Run}..{step.First.Commit ?? step.First.Run}  {step.Point.Before:0.###} -> {step.Point.After:0.###} ({step.Point.Change:+0.0 %;-0.0 %})  "
+        + $"{(step.IsRegression ? "worse" : "better")}, {(step.IsConfirmed ? "confirmed" : "by one detector only")}{(said is null ? "" : $"; {said.State} by {said.By}: {said.Note}")}");
+
+    private static int Guarded(Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (HistoryException e)
+        {
+            throw new UsageException(e.Message);
+        }
+    }
+
+    private static PerfReport Read(string place)
+    {
+        string file = Directory.Exists(place) ? Path.Combine(place, "perf.json") : place;
+        if (!File.Exists(file))
+        {
+            throw new UsageException($"{file}: no such file; give the folder that 'vsockspec perf run' wrote");
+        }
+
+        if (new FileInfo(file).Length > LargestReport)
+        {
+            throw new UsageException($"{file}: is larger than {LargestReport} bytes; it is no report of 'vsockspec perf run'");
+        }
+
+        try
+        {
+            PerfReport? report = JsonSerializer.Deserialize<PerfReport>(File.ReadAllBytes(file), CliJson.Options);
+            return report switch
+            {
+                { Schema: PerfReport.CurrentSchema, Throughput: not null, RoundTrip: not null, Environment: not null } => report,
+                { Schema: not null } => throw new UsageException($"{file}: has the schema '{report.Schema}'; this version reads {PerfReport.CurrentSchema}"),
+                _ => throw new UsageException($"{file}: is no report of 'vsockspec perf run'"),
+            };
+        }
+        catch (JsonException e)
+        {
+            throw new UsageException($"{file}: is no report of 'vsockspec perf run': {e.Message}");
+        }
+    }
+}
