@@ -26,6 +26,7 @@ internal static class Application
         root.Add(ReportCommand.Create(bench));
         root.Add(MergeCommand.Create(bench));
         root.Add(DiffCommand.Create(bench));
+        root.Add(ExpectCommand.Create(bench));
         root.Add(AuditCommand.Create(bench));
         root.Add(DoctorCommand.Create(bench));
         root.Add(LabCommand.Create(bench));

@@ -55,10 +55,11 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     {
         ITarget target = manifest.Role == TargetRole.Driver && guests is not null ? new DriverTarget(manifest, guests) : manifest.ToTarget();
         Expectations expectations = manifest.Expectations is { } file
-            ? Expectations.Load(file, bench.Catalogue, DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime), AdoptedRuns)
+            ? Expectations.Load(file, AskedOfTarget(), DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime), AdoptedRuns)
             : Expectations.None;
         RegressionRegister regressions = bench.Regressions;
         using BundleWriter bundle = OpenBundle(target, runs, settings);
+        bundle.Expectations = expectations;
         bench.Out.WriteLine($"seed {settings.Seed}");
         bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
 
@@ -142,8 +143,12 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
             bench.Error.WriteLine($"vsockspec: {error}");
         }
 
-        return exitCode ?? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict));
+        return exitCode ?? RunOutcome.ExitCode(report);
     }
+
+    /// <summary>Every case that can be put to such a target.</summary>
+    private IEnumerable<CaseRun> AskedOfTarget() =>
+        manifest.Role == TargetRole.Driver ? bench.Catalogue.RunsOnDrivers : bench.Catalogue.Runs.Where(run => run.Case.IsAbout(manifest.Transport));
 
     /// <summary>
     /// What the run was about when it was interrupted gets its result, and is not tried again: it would end the run again. Only where the machine broke for a reason of its

@@ -26,7 +26,7 @@ public sealed class DriverFixture(string target)
     public void RunAll()
     {
         TargetManifest manifest = BuiltInTargets.Find(target, SuiteData.Folder);
-        Expectations expectations = manifest.Expectations is { } file ? Expectations.Load(file, Cases, DateOnly.FromDateTime(DateTime.UtcNow)) : Expectations.None;
+        Expectations expectations = manifest.Expectations is { } file ? Expectations.Load(file, Cases.RunsOnDrivers, DateOnly.FromDateTime(DateTime.UtcNow)) : Expectations.None;
         new SuiteRunner(Register).Run(
             new RunRequest { Target = Target(manifest), Runs = All, Seed = Seed },
             new Listener(result => results[result.FullName] = expectations.Apply(result)),

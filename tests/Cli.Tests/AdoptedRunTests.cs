@@ -19,11 +19,13 @@ public sealed class AdoptedRunTests
             failureCode: no-rst
             reason: does not tell of the reset
             link: https://example.org/1
+            owner: me
             expires: 2999-12-31
           - case: "VSC-0102"
             failureCode: no-rst
             reason: one of our own cases
             link: https://example.org/2
+            owner: me
             expires: 2999-12-31
         """;
 

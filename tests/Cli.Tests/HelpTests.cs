@@ -13,6 +13,8 @@ public sealed class HelpTests
     [TestCase("report")]
     [TestCase("merge")]
     [TestCase("diff")]
+    [TestCase("expect")]
+    [TestCase("expect update")]
     [TestCase("doctor")]
     [TestCase("audit")]
     [TestCase("lab")]

@@ -135,7 +135,7 @@ public sealed class ResumeTests
     public void Resume_Panic_CanBeExpected()
     {
         using Terminal terminal = new();
-        terminal.Write("known.yaml", $"expectations:\n  - {{case: {Victim}, failureCode: kernel-panic, reason: known, link: https://example.org, expires: 9999-12-31}}\n");
+        terminal.Write("known.yaml", $"expectations:\n  - {{case: {Victim}, failureCode: kernel-panic, reason: known, link: https://example.org, owner: me, expires: 9999-12-31}}\n");
         string manifest = terminal.Write("t.yaml", "name: x\nrole: device\ntransport: vhost-user\nlaunch: {command: [sh, \"{socket}\"]}\nexpectations: known.yaml\n");
         Break(terminal.Folder, "--target", manifest);
         Bundle.LeavePanic(terminal.PathOf("b"), "Kernel panic - not syncing: x");

@@ -122,7 +122,7 @@ public sealed class RunTests
     public void Run_FailureThatTheManifestExpects_IsKnown()
     {
         using Terminal terminal = new() { Judge = run => run.Case.Id == "VSC-0102" ? Verdict.Fail : Verdict.Pass };
-        terminal.Write("known.yaml", "expectations:\n  - {case: VSC-0102, failureCode: no-rst, reason: not done, link: https://example.org, expires: 9999-12-31}\n");
+        terminal.Write("known.yaml", "expectations:\n  - {case: VSC-0102, failureCode: no-rst, reason: not done, link: https://example.org, owner: me, expires: 9999-12-31}\n");
         string manifest = terminal.Write(
             "t.yaml", "name: x\nrole: device\ntransport: vhost-user\nlaunch: {command: [sh, \"{socket}\"]}\nexpectations: known.yaml\n");
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Vsockspec.Cases;
 using Vsockspec.Cli.Output;
 using Vsockspec.Results;
 
@@ -23,7 +22,7 @@ internal static class MergeCommand
                 bench.Error.WriteLine($"vsockspec: {error}");
             }
 
-            return merged.Run.State == RunState.Complete ? Verdicts.ExitCode(merged.Cases.Select(c => c.Verdict)) : ExitCodes.Harness;
+            return merged.Run.State == RunState.Complete ? RunOutcome.ExitCode(merged) : ExitCodes.Harness;
         });
         return command;
     }

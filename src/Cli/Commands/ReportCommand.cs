@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Vsockspec.Cases;
 using Vsockspec.Cli.Output;
 using Vsockspec.Results;
 
@@ -20,7 +19,7 @@ internal static class ReportCommand
             RunReport? earlier = parsed.GetValue(since) is { } before ? Bundle.Open(Path.GetFullPath(before), bench.Register) : null;
             new ReportPrinter(bench.Out, bench.UseColour).Print(report, folder);
             Bundle.Write(folder, report, bench.Register, earlier);
-            return report.Run.State == RunState.Complete ? Verdicts.ExitCode(report.Cases.Select(c => c.Verdict)) : ExitCodes.Harness;
+            return report.Run.State == RunState.Complete ? RunOutcome.ExitCode(report) : ExitCodes.Harness;
         });
         return command;
     }

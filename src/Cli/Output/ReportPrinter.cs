@@ -31,6 +31,12 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
             PrintFailure(result, folder);
         }
 
+        foreach ((ExpectationUse entry, string problem) in RunOutcome.Problems(report))
+        {
+            output.WriteLine();
+            output.WriteLine($"{Paint(Red, "known failures")} {entry.Case}  {problem} ({entry.Owner}, {entry.Link})");
+        }
+
         PrintTotals(report, folder);
     }
 
@@ -77,7 +83,7 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
 
     private void PrintTotals(RunReport report, string folder)
     {
-        int exitCode = Verdicts.ExitCode(report.Cases.Select(c => c.Verdict));
+        int exitCode = RunOutcome.ExitCode(report);
         string colourOfAll = exitCode == ExitCodes.Passed ? Green : exitCode == ExitCodes.TargetFailed ? Red : Yellow;
         string verdicts = string.Join(", ", report.Summary.ByVerdict.OrderBy(p => p.Key).Select(p => $"{p.Value} {p.Key}"));
         string partial = report.Cases.Count == report.Run.Selected ? "" : $" of {report.Run.Selected}";

@@ -43,7 +43,11 @@ public static class Bundle
             : ReadCases(Path.Combine(folder, CasesFile));
         try
         {
-            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, document.Guests, cases, register) with { Parts = document.Parts };
+            return ReportBuilder.Build(document.Suite, document.Target, document.Environment, document.Run, document.Guests, cases, register) with
+            {
+                Expectations = document.Expectations,
+                Parts = document.Parts,
+            };
         }
         catch (KeyNotFoundException e)
         {

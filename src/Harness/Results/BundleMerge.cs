@@ -50,8 +50,16 @@ public static class BundleMerge
         ];
         IReadOnlyList<GuestRecord> guests = parts.SelectMany(p => p.Report.Guests).Aggregate((IReadOnlyList<GuestRecord>)[], GuestRecord.Add);
         TargetInfo target = parts.Select(p => p.Report.Target).FirstOrDefault(t => t.OfferedFeatures is not null) ?? first.Target;
-        return ReportBuilder.Build(first.Suite, target, first.Environment, run, guests, cases, register) with { Parts = [.. parts.Select(p => p.Describe())] };
+        return ReportBuilder.Build(first.Suite, target, first.Environment, run, guests, cases, register) with
+        {
+            Expectations = parts.Select(p => p.Report.Expectations).Aggregate(Together),
+            Parts = [.. parts.Select(p => p.Describe())],
+        };
     }
+
+    /// <summary>A part that was killed has not come to judge its entries.</summary>
+    private static ExpectationsInfo? Together(ExpectationsInfo? a, ExpectationsInfo? b) =>
+        a is null || b is null ? a ?? b : a with { Entries = [.. a.Entries.Zip(b.Entries, (x, y) => x.And(y))] };
 
     /// <summary>Null when every shard is there and came to its end.</summary>
     private static string? WhatIsLacking(Part[] parts)
@@ -146,10 +154,14 @@ public static class BundleMerge
                 : !Same(target.OfferedFeatures, its.OfferedFeatures) || !Same(target.ProtocolFeatures, its.ProtocolFeatures) ? "the target offered other features"
                 : run.Seed != other.Seed ? $"the seed is {run.Seed}, there {other.Seed}; give all shards the same --seed"
                 : run.Profile != other.Profile ? $"the profile is {run.Profile}, there {other.Profile}"
+                : HasOther(Report.Expectations, first.Report.Expectations) ? "the list of known failures is another"
                 : Shard?.Count != first.Shard?.Count ? $"it is {Named(run)}, the other {Named(other)}"
                 : run.Whole != other.Whole ? $"all shards together have {run.Whole} results, there {other.Whole}; give all shards the same options"
                 : null;
         }
+
+        private static bool HasOther(ExpectationsInfo? mine, ExpectationsInfo? its) =>
+            mine is not null && its is not null && (mine.Sha256 != its.Sha256 || mine.Entries.Count != its.Entries.Count);
 
         private static string Named(RunInfo run) => run.Shard is { } shard ? $"shard {shard}" : "no shard";
 

@@ -52,6 +52,9 @@ public sealed class BundleWriter : IRunListener, IDisposable
     /// <summary>Cases that were interrupted once and were, or will be, begun once more.</summary>
     public IReadOnlySet<(string FullName, int Repetition)> SecondChances => _secondChances;
 
+    /// <summary>Judges the list of known failures when the run has ended; null: there is none.</summary>
+    public Expectations? Expectations { get; set; }
+
     /// <summary>Makes the folder and writes the document of a run that has begun.</summary>
     /// <exception cref="BundleException">The folder cannot be written, or has a bundle already.</exception>
     public static BundleWriter Create(
@@ -174,7 +177,10 @@ public sealed class BundleWriter : IRunListener, IDisposable
             _lines.Flush(flushToDisk: true);
             return 0;
         });
-        RunReport report = Build();
+        RunReport report = Build() with
+        {
+            Expectations = Expectations is { Entries.Count: > 0 } known ? new ExpectationsInfo(known.Sha256, known.Account(_cases)) : null,
+        };
         Bundle.Write(Folder, report, _register);
         _journal.Remove();
         return report;

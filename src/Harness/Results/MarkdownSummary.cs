@@ -15,6 +15,7 @@ public static class MarkdownSummary
         Areas(text, report);
         Levels(text, report);
         Failures(text, report);
+        KnownFailures(text, report);
         NonStrict(text, report);
         Profile(text, report);
         return Encoding.UTF8.GetBytes(text.ToString());
@@ -34,6 +35,11 @@ public static class MarkdownSummary
         Row("program", report.Target.Digest is { } digest ? $"sha256 {digest}" : "unknown");
         Row("offers", string.Join(", ", report.Target.OfferedFeatures ?? []));
         Row("suite", $"{report.Suite.Name} {report.Suite.Version} {report.Suite.Commit}");
+        if (report.Suite.KillMatrix is { } matrix)
+        {
+            Row("kill matrix", $"{matrix.Killed} of {matrix.Mutants} mutants of the reference caught, sha256 {matrix.Digest}");
+        }
+
         if (report.Suite.Adopted is { } adopted)
         {
             Row("tests", $"{adopted.Name} of {adopted.Package} {adopted.PackageVersion} (sha256 {adopted.PackageSha256}), against a guest with Linux {adopted.Guest}");
@@ -140,6 +146,24 @@ public static class MarkdownSummary
             {
                 text.Append(CultureInfo.InvariantCulture, $"- {name}: {Cell(value)}\n");
             }
+        }
+    }
+
+    private static void KnownFailures(StringBuilder text, RunReport report)
+    {
+        ExpectationUse[] entries = [.. (report.Expectations?.Entries ?? []).Where(e => e.Results.Count > 0)];
+        if (entries.Length == 0)
+        {
+            return;
+        }
+
+        text.Append("\n## Known failures\n\n| case | failure | reason | owner | until | seen |\n|---|---|---|---|---|---|\n");
+        foreach (ExpectationUse entry in entries)
+        {
+            string seen = string.Join(", ", entry.Results.Select(r => $"{r.Value} {r.Key}")) + (entry.Problem() is { } problem ? $"; **{problem}**" : "");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"| {Cell(entry.Case)} | {Cell(entry.FailureCode)} | {Cell(entry.Reason)} ({Cell(entry.Link)}) | {Cell(entry.Owner)} | {entry.Expires:yyyy-MM-dd} | {seen} |\n");
         }
     }
 

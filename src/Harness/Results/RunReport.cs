@@ -35,9 +35,17 @@ public sealed record RunReport
 
     public required Summary Summary { get; init; }
 
+    /// <summary>The known failures that the target's manifest names, and what became of them; null when it names none, and while a run is under way.</summary>
+    public ExpectationsInfo? Expectations { get; init; }
+
     /// <summary>The runs that this bundle was merged from; empty for a run of its own.</summary>
     public IReadOnlyList<RunPart> Parts { get; init; } = [];
 }
+
+/// <summary>An expectations file in a run.</summary>
+/// <param name="Sha256">Of the file.</param>
+/// <param name="Entries">In the order of the file.</param>
+public sealed record ExpectationsInfo(string Sha256, IReadOnlyList<ExpectationUse> Entries);
 
 /// <summary>A run that became part of a merged bundle.</summary>
 /// <param name="Shard"><c>2/4</c>; null when it was none.</param>
@@ -54,7 +62,16 @@ public sealed record SuiteInfo(string Name, string Version, string? Commit, stri
 {
     /// <summary>The suite of others whose tests the cases are; null: they are our own.</summary>
     public AdoptedSuiteInfo? Adopted { get; init; }
+
+    /// <summary>The published proof that the cases can fail; null where the suite's data has none.</summary>
+    public KillMatrixInfo? KillMatrix { get; init; }
 }
+
+/// <summary>The published kill matrix, in short.</summary>
+/// <param name="Digest">SHA-256 of the file.</param>
+/// <param name="Mutants">How many mutants of the reference device and driver there are.</param>
+/// <param name="Killed">How many of them a case of the requirement that they break catches.</param>
+public sealed record KillMatrixInfo(string Digest, int Mutants, int Killed);
 
 /// <summary>A suite of others, as vsockspec ran it.</summary>
 /// <param name="Name"><c>linux-vsock-test</c>.</param>

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using Vsockspec.Cases;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Results;
 
@@ -12,7 +13,12 @@ public static class SuiteIdentity
     {
         // The SDK appends the commit of the work tree: 0.1.0+c878dc3...
         string[] version = typeof(SuiteIdentity).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+', 2);
-        return new SuiteInfo("vsockspec", version[0], version.Length == 2 ? version[1] : null, HashOf(catalogue), register.Hash);
+        return new SuiteInfo("vsockspec", version[0], version.Length == 2 ? version[1] : null, HashOf(catalogue), register.Hash)
+        {
+            KillMatrix = PublishedKillMatrix.Load(Path.Combine(SuiteData.Folder, PublishedKillMatrix.FileName)) is { } matrix
+                ? new KillMatrixInfo(matrix.Digest, matrix.Mutants.Count, matrix.Killed)
+                : null,
+        };
     }
 
     /// <summary>SHA-256 over every case's id, title, requirements and variants.</summary>

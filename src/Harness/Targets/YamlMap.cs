@@ -30,6 +30,9 @@ public sealed class YamlMap
 
     public string File { get; }
 
+    /// <summary>Of its first field, from 1.</summary>
+    public int Line => (int)_node.Start.Line;
+
     /// <summary>The file's top-level mapping.</summary>
     /// <exception cref="DataFileException">The file cannot be read, is not YAML, or is not one mapping.</exception>
     public static YamlMap Load(string file) => Parse(file, ReadText(file));
