@@ -12,7 +12,7 @@ namespace Vsockspec.Conformance;
 /// machine. Where a tool or the kernel is missing: an error in CI, a skip with the reason elsewhere.
 /// </summary>
 [TestFixture]
-[Parallelizable(ParallelScope.Children)]
+[NonParallelizable]
 public sealed class NewKernelFixture
 {
     private const string Kernel = "debian:6.12";
@@ -41,7 +41,7 @@ public sealed class NewKernelFixture
     {
         GuestBench.Require(GuestBench.Missing("qemu-system-x86_64", "clang", "ld.lld"));
         GuestBench.Require(KernelStore.OfThisUser().Find(Kernel) is null ? $"{Kernel} is not cached; fetch it: vsockspec guest fetch {Kernel}" : null);
-        judged = GuestBench.Judge(Guests, BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5), GuestBench.Jobs);
+        judged = GuestBench.Judge(Guests, BuiltInTargets.Find(BuiltInTargets.Default, SuiteData.Folder).ToTarget(), All, TimeSpan.FromSeconds(5));
     }
 
     [TestCaseSource(nameof(Runs))]
