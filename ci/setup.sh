@@ -4,8 +4,9 @@ set -euo pipefail
 
 # tshark decodes our traces; gcc checks our wire layouts against the system's C headers; kmod, xz-utils and zstd prepare kernels and their
 # modules; cpio reads the initramfs that we write; QEMU is the lab and guests, its virtiofsd and busybox the lab; clang, lld and zlib1g-dev link the agent that runs
-# in guests; make builds the kernel's own vsock tests; user-mode-linux is the guest that needs neither KVM nor root.
-packages=(tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux)
+# in guests; make builds the kernel's own vsock tests; user-mode-linux is the guest that needs neither KVM nor root; openssl checks our
+# signatures.
+packages=(tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux openssl)
 
 missing=()
 for package in "${packages[@]}"; do

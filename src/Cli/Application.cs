@@ -20,7 +20,10 @@ internal static class Application
         {
             root.Add(RunCommand.Create(bench, runSuite));
             root.Add(ReplayCommand.Create(bench, runSuite));
+            root.Add(CertifyCommand.Create(bench, runSuite));
         }
+
+        root.Add(VerifyCommand.Create(bench));
 
         root.Add(ListCommand.Create(bench));
         root.Add(ReportCommand.Create(bench));

@@ -21,7 +21,7 @@ internal sealed class LabRun
     /// <summary>Null when the arguments are those of another command.</summary>
     public static LabRun? Of(ParseResult parsed, IReadOnlyList<string> arguments, DateTimeOffset now)
     {
-        if (parsed.CommandResult.Command.Name != "run")
+        if (parsed.CommandResult.Command.Name is not ("run" or "certify"))
         {
             return null;
         }

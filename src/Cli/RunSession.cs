@@ -24,6 +24,9 @@ internal sealed record RunSettings
 
     public int Jobs { get; init; } = 1;
 
+    /// <summary>Each repetition has an order of its own that follows from this; null: the order of the selection.</summary>
+    public ulong? OrderSeed { get; init; }
+
     public bool FailFast { get; init; }
 
     public TracePolicy Trace { get; init; } = TracePolicy.All;
@@ -49,6 +52,9 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
 
     /// <inheritdoc cref="RunRequest.Specification"/>
     public VirtioVersion? Specification { get; init; }
+
+    /// <summary>What is made of the report and the folder of a complete run beyond its bundle; gives the exit code. Null: nothing.</summary>
+    public Func<RunReport, string, int>? Conclude { get; init; }
 
     /// <summary>Returns the exit code.</summary>
     public int Execute(IReadOnlyList<CaseRun> runs, RunSettings settings)
@@ -86,6 +92,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Seed = settings.Seed,
                         Repeat = settings.Repeat,
                         Jobs = settings.Jobs,
+                        OrderSeed = settings.OrderSeed,
                         FailFast = settings.FailFast,
                         Guests = target.Role == TargetRole.Device && runs.Any(r => r.Case.NeedsGuest) ? guests : null,
                         KernelLog = bench.KernelLog,
@@ -143,7 +150,25 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
             bench.Error.WriteLine($"vsockspec: {error}");
         }
 
-        return exitCode ?? RunOutcome.ExitCode(report);
+        if (Conclude is null || state != RunState.Complete || exitCode is not null)
+        {
+            if (Conclude is not null)
+            {
+                bench.Error.WriteLine($"vsockspec: no certificate: the run did not come to its end; 'vsockspec certify --resume {bundle.Folder}' goes on with it");
+            }
+
+            return exitCode ?? RunOutcome.ExitCode(report);
+        }
+
+        try
+        {
+            return Conclude(report, bundle.Folder);
+        }
+        catch (BundleException e)
+        {
+            bench.Error.WriteLine($"vsockspec: {e.Message}");
+            return ExitCodes.Harness;
+        }
     }
 
     /// <summary>Every case that can be put to such a target.</summary>

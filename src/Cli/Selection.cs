@@ -55,7 +55,7 @@ internal sealed record Selection
         CaseRun[] runs =
         [
             .. all
-                .Where(run => Cases.Count == 0 ? IsAboutTarget(run.Case) : Cases.Any(glob => Matches(glob, run)))
+                .Where(run => Cases.Count == 0 ? run.Case.IsAbout(Role, Transport) : Cases.Any(glob => Matches(glob, run)))
                 .Where(Profile.Includes)
                 .Where(run => !Quick || !run.Case.Attribute.Slow),
         ];
@@ -63,8 +63,6 @@ internal sealed record Selection
             ? runs
             : throw new UsageException($"no case is left: the profile '{Profile.Name}'{(Quick ? ", --quick" : "")} leaves out all that --case selects");
     }
-
-    private bool IsAboutTarget(CaseInfo info) => Role == TargetRole.Driver ? info.Role == TargetRole.Driver : info.IsAbout(Transport);
 
     private static bool Matches(string glob, CaseRun run) =>
         Glob.Matches(glob, run.Case.Id) || Glob.Matches(glob, run.FullName) || Glob.Matches(glob, run.Case.Name) || Glob.Matches(glob, MethodName(run.Case));

@@ -7,6 +7,8 @@ public sealed class HelpTests
 {
     [TestCase("")]
     [TestCase("run")]
+    [TestCase("certify")]
+    [TestCase("verify")]
     [TestCase("list")]
     [TestCase("list requirements")]
     [TestCase("replay")]

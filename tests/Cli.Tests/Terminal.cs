@@ -1,3 +1,4 @@
+using Vsockspec.Audit;
 using Vsockspec.Cases;
 using Vsockspec.Guests;
 using Vsockspec.Targets;
@@ -8,10 +9,15 @@ namespace Vsockspec.Cli.Tests;
 /// <summary>Runs the program in this process, in a folder of its own, over the fake suite and a scripted runner.</summary>
 internal sealed class Terminal : IDisposable
 {
+    private static readonly Lazy<RequirementRegister> register = new(RequirementRegister.Load);
+
     private readonly InstanceFolder _folder = InstanceFolder.Create();
 
     /// <summary>What the target is said to do; by default it passes everything.</summary>
     public Func<CaseRun, Verdict> Judge { get; init; } = _ => Verdict.Pass;
+
+    /// <summary>The same, where repetitions differ.</summary>
+    public Func<CaseRun, int, Verdict>? JudgeRepetition { get; init; }
 
     /// <summary>Called before each case.</summary>
     public Action<CaseRun> Before { get; init; } = _ => { };
@@ -73,23 +79,18 @@ internal sealed class Terminal : IDisposable
                 Before(run);
                 listener.CaseStarted(run, repetition);
                 During(run);
-                Verdict verdict = Judge(run);
+                Verdict verdict = JudgeRepetition is { } judge ? judge(run, repetition) : Judge(run);
+                CaseResult begun = CaseExecution.Begin(run, repetition, request.Seed, register.Value);
                 string? trace = null;
                 if (request.TraceFolder is { } folder)
                 {
-                    trace = $"traces/{run.Case.Id}-{run.VariantName}-{repetition}.pcapng";
-                    File.WriteAllText(Path.Combine(folder, Path.GetFileName(trace)), "packets");
+                    TraceLabel label = new(begun.FullName, repetition, begun.Seed);
+                    trace = $"traces/{label.FileName}";
+                    new TraceRecorder().Save(Path.Combine(folder, label.FileName), [], label);
                 }
 
-                listener.CaseFinished(new CaseResult
+                listener.CaseFinished(begun with
                 {
-                    Id = run.Case.Id,
-                    Title = run.Case.Title,
-                    Area = run.Case.Area,
-                    Requirements = run.Case.Requirements,
-                    Level = run.Case.Requirements.Count == 0 ? RequirementLevel.Adopted : RequirementLevel.Must,
-                    Variant = run.VariantName,
-                    Repetition = repetition,
                     Verdict = verdict,
                     FailureCode = verdict == Verdict.Fail ? "no-rst" : null,
                     Expected = "RST",

@@ -57,7 +57,7 @@ public sealed class TapGuestTests
         Assert.That(evidence.Findings.Select(f => f.Requirement).Distinct(), Is.EqualTo(new[] { requirement }), string.Join('\n', evidence.Findings.Select(f => f.Detail)));
         Assert.That(evidence.DriverFindings, Is.Empty);
         string trace = Path.Combine(folder.Path, "trace.pcapng");
-        evidence.Save(trace);
+        evidence.Save(trace, new TraceLabel("VSC-0001", 1, 0));
         Assert.That(PacketsOf(trace), Is.EqualTo(evidence.PacketCount).And.GreaterThan(4));
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Vsockspec.Cases;
 using Vsockspec.Results;
+using Vsockspec.Results.Attestation;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli.Commands;
@@ -49,7 +50,7 @@ internal static class ReplayCommand
 
     /// <summary>The bundle's, where it is known here: a case may belong to no other.</summary>
     private static string ProfileOf(RunReport report, TargetManifest manifest, Workbench bench) =>
-        Profile.Names(bench.Suites).Contains(report.Run.Profile) ? report.Run.Profile : Profile.DefaultFor(manifest.Role, manifest.Transport);
+        Profile.Names(bench.Suites).Contains(report.Run.Profile) ? report.Run.Profile : CertificateScope.ProfileFor(manifest.Role);
 
     private static void RefuseUnknown(RunReport report, string wanted, string folder)
     {

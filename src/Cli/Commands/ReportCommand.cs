@@ -18,7 +18,7 @@ internal static class ReportCommand
             RunReport report = Bundle.Open(folder, bench.Register);
             RunReport? earlier = parsed.GetValue(since) is { } before ? Bundle.Open(Path.GetFullPath(before), bench.Register) : null;
             new ReportPrinter(bench.Out, bench.UseColour).Print(report, folder);
-            Bundle.Write(folder, report, bench.Register, earlier);
+            Bundle.Write(folder, report, bench.Register, earlier, Bundle.ReadCertificate(folder));
             return report.Run.State == RunState.Complete ? RunOutcome.ExitCode(report) : ExitCodes.Harness;
         });
         return command;

@@ -164,7 +164,10 @@ internal static class RunCommand
         return words;
     }
 
-    private static ulong SeedOf(string bundle, ulong? given, Workbench bench)
+    /// <summary>The seed of a run that goes on.</summary>
+    /// <param name="given">By the user; null: none.</param>
+    /// <exception cref="UsageException">The run has another one.</exception>
+    internal static ulong SeedOf(string bundle, ulong? given, Workbench bench)
     {
         ulong seed = Bundle.Open(bundle, bench.Register).Run.Seed;
         return given is null || given == seed

@@ -38,6 +38,9 @@ internal sealed class PcapngReader : IPacketFormat
 
     public string Application { get; private set; } = "";
 
+    /// <summary>Of the section that was begun last, about all of it.</summary>
+    public IReadOnlyList<string> Comments { get; private set; } = [];
+
     public bool TryRead(out RawPacket packet)
     {
         while (true)
@@ -115,13 +118,21 @@ internal sealed class PcapngReader : IPacketFormat
         byte[] options = source.Read(length - Fixed, "a section header");
         EndBlock(length);
         interfaces.Clear();
+        List<string> comments = [];
         foreach ((ushort code, ReadOnlyMemory<byte> value) in Options(options))
         {
-            if (code == PcapngFormat.UserApplication)
+            switch (code)
             {
-                Application = Encoding.UTF8.GetString(value.Span);
+                case PcapngFormat.UserApplication:
+                    Application = Encoding.UTF8.GetString(value.Span);
+                    break;
+                case PcapngFormat.Comment:
+                    comments.Add(Encoding.UTF8.GetString(value.Span));
+                    break;
             }
         }
+
+        Comments = comments;
     }
 
     private uint CheckedLength(uint length)

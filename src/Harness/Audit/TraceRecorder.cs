@@ -60,19 +60,21 @@ public sealed class TraceRecorder : IRingObserver
     }
 
     /// <summary>Writes the trace; how a packet lay in its chain, and each finding, are comments of the packet.</summary>
+    /// <param name="label">What the trace is of, the first comment of the file; null: nobody asks.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Save(string path, IReadOnlyList<Finding> findings)
+    public void Save(string path, IReadOnlyList<Finding> findings, TraceLabel? label = null)
     {
         using FileStream file = File.Create(path);
-        Write(file, findings);
+        Write(file, findings, label);
     }
 
     /// <inheritdoc cref="Save"/>
-    public void Write(Stream stream, IReadOnlyList<Finding> findings)
+    public void Write(Stream stream, IReadOnlyList<Finding> findings, TraceLabel? label = null)
     {
+        string[] first = label is null ? [] : [label.ToString()];
         ILookup<int, string> comments = findings.ToLookup(f => f.Packet >= 1 && f.Packet <= KeptCount ? f.Packet : 0, Describe);
         string[] missing = KeptCount < PacketCount ? [$"{PacketCount - KeptCount} later packets of {PacketCount} were not kept"] : [];
-        using PcapngWriter writer = new(stream, "vsockspec", [.. missing, .. comments[0]]);
+        using PcapngWriter writer = new(stream, "vsockspec", [.. first, .. missing, .. comments[0]]);
         ReadOnlySpan<byte> rest = entries.AsSpan(0, used);
         for (int number = 1; number <= KeptCount; number++)
         {

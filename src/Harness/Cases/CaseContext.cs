@@ -292,7 +292,7 @@ public sealed class CaseContext : ICaseStage, IGuestScript
     {
         if (!Facts.OfferedFeatures.HasFlag(feature))
         {
-            NotSupported($"{feature} is not offered");
+            throw new CaseSkippedException(Verdict.NotSupported, $"{feature} is not offered") { Missing = [.. FeatureNames.Of(feature & ~Facts.OfferedFeatures)] };
         }
     }
 
@@ -302,7 +302,10 @@ public sealed class CaseContext : ICaseStage, IGuestScript
         _ = VhostUserTarget;
         if (!((VhostUserProtocolFeatures)Facts.ProtocolFeatures).HasFlag(feature))
         {
-            NotSupported($"protocol feature {feature} is not offered");
+            throw new CaseSkippedException(Verdict.NotSupported, $"protocol feature {feature} is not offered")
+            {
+                Missing = [.. FeatureNames.OfProtocol((ulong)feature & ~Facts.ProtocolFeatures)],
+            };
         }
     }
 
@@ -355,5 +358,14 @@ public sealed class CaseContext : ICaseStage, IGuestScript
 /// <summary>Ends a case without judging the target.</summary>
 internal sealed class CaseSkippedException(Verdict verdict, string reason) : Exception(reason)
 {
+    /// <summary>The target was started by somebody else, so the case was not put although it could be asked of the target.</summary>
+    public const string CannotRestart = "cannot-restart";
+
     public Verdict Verdict { get; } = verdict;
+
+    /// <summary>What kept the case from being put, where that is not the target's nature; null: it is.</summary>
+    public string? Code { get; init; }
+
+    /// <summary>Names of the features that the case needs and the target does not offer.</summary>
+    public IReadOnlyList<string> Missing { get; init; } = [];
 }

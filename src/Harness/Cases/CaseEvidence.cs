@@ -29,7 +29,7 @@ internal sealed class CaseEvidence
     public void Taint(int queue) => auditor?.Taint(queue);
 
     /// <summary>Writes the trace; what the auditor found or noted are comments of the packets.</summary>
-    public void Save(string path) => recorder.Save(path, [.. Findings, .. notes, .. auditor?.Notes ?? []]);
+    public void Save(string path, TraceLabel label) => recorder.Save(path, [.. Findings, .. notes, .. auditor?.Notes ?? []], label);
 
     private void Collect()
     {

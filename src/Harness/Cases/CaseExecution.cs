@@ -37,24 +37,37 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
 
         if (run.Case.NeedsGuest && request.Guests is null)
         {
-            return NotApplicable(run, repetition, "the case needs a guest, and none can be booted on this target");
+            return NotApplicable(run, repetition, "the case needs a guest, and none can be booted on this target", "no-guest");
         }
 
         VirtioFeatures missing = (run.Variant.Features | run.Case.Attribute.Needs) & ~facts.OfferedFeatures;
         if (missing != 0)
         {
-            return Begin(run, repetition) with { Verdict = Verdict.NotSupported, Termination = Termination.NotStarted, Observed = $"{missing} is not {(run.Case.Role == TargetRole.Driver ? "accepted" : "offered")}" };
+            return Without([.. FeatureNames.Of(missing)], $"{missing} is not {(run.Case.Role == TargetRole.Driver ? "accepted" : "offered")}", Begin(run, repetition)) with
+            {
+                Termination = Termination.NotStarted,
+            };
         }
 
         return run.Case.Attribute.Isolation == Isolation.Process && !request.Target.CanRestart
-            ? NotApplicable(run, repetition, "the case may end the target, and an attached target cannot be started again")
+            ? NotApplicable(run, repetition, "the case may end the target, and an attached target cannot be started again", CaseSkippedException.CannotRestart)
             : null;
     }
 
     private static string Name(TargetRole role) => role.ToString().ToLowerInvariant();
 
-    private CaseResult NotApplicable(CaseRun run, int repetition, string why) =>
-        Begin(run, repetition) with { Verdict = Verdict.NotApplicable, Termination = Termination.NotStarted, Observed = why };
+    /// <param name="code">Where it is not the target's nature that keeps the case from being put; null: it is.</param>
+    private CaseResult NotApplicable(CaseRun run, int repetition, string why, string? code = null) =>
+        Begin(run, repetition) with { Verdict = Verdict.NotApplicable, Termination = Termination.NotStarted, FailureCode = code, Observed = why };
+
+    /// <summary>The result of a case that needs features which are not there: they are optional, unless the target claims them.</summary>
+    private CaseResult Without(IReadOnlyList<string> missing, string observed, CaseResult result)
+    {
+        string[] claimed = [.. missing.Intersect(request.Target.Claims ?? [], StringComparer.Ordinal)];
+        return claimed.Length == 0
+            ? result with { Verdict = Verdict.NotSupported, Observed = observed }
+            : result with { Verdict = Verdict.Fail, FailureCode = "claimed-not-offered", Expected = $"what the target claims: {string.Join(", ", claimed)}", Observed = observed };
+    }
 
     /// <summary>Judges a device.</summary>
     /// <param name="guest">Runs on the instance; null for cases that play the driver themselves.</param>
@@ -154,7 +167,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         Verdict = Verdict.Pass,
     };
 
-    private static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
+    internal static ulong SeedOf(CaseRun run, int repetition, ulong runSeed) =>
         BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"{runSeed}/{run.FullName}#{repetition}")));
 
     private CaseResult Judge(CaseRun run, ISuspect suspect, CaseResult result, Func<ICaseStage> open)
@@ -170,7 +183,7 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
         }
         catch (CaseSkippedException e)
         {
-            result = result with { Verdict = e.Verdict, Observed = e.Message };
+            result = e.Missing.Count > 0 ? Without(e.Missing, e.Message, result) : result with { Verdict = e.Verdict, FailureCode = e.Code, Observed = e.Message };
         }
         catch (ExpectationException e)
         {
@@ -288,16 +301,16 @@ internal sealed class CaseExecution(RunRequest request, RequirementRegister regi
     private bool IsHeldTo(Finding finding) =>
         request.Specification is not { } version || register.Find(finding.Requirement) is not { SinceVirtio: not null } rule || rule.AppliesIn(version);
 
-    private CaseResult SaveTrace(CaseResult result, int packets, Action<string> save)
+    private CaseResult SaveTrace(CaseResult result, int packets, Action<string, TraceLabel> save)
     {
         if (request.TraceFolder is null || packets == 0)
         {
             return result;
         }
 
-        string name = result.FullName.Replace('[', '.').Replace("]", "", StringComparison.Ordinal) + (result.Repetition > 1 ? $".{result.Repetition}" : "") + ".pcapng";
-        save(Path.Combine(request.TraceFolder, name));
-        return result with { Trace = "traces/" + name };
+        TraceLabel label = new(result.FullName, result.Repetition, result.Seed);
+        save(Path.Combine(request.TraceFolder, label.FileName), label);
+        return result with { Trace = "traces/" + label.FileName };
     }
 
     private sealed class DeviceSuspect(ITargetInstance instance) : ISuspect

@@ -30,6 +30,9 @@ public sealed record CaseInfo(CaseAttribute Attribute, string Area, string Name,
     /// <summary>True when the question can be put to a device behind the transport.</summary>
     public bool IsAbout(string transport) => Role == TargetRole.Device && (Transport is null || Transport == transport);
 
+    /// <summary>True when the question can be put to such a target.</summary>
+    public bool IsAbout(TargetRole role, string transport) => role == TargetRole.Driver ? Role == TargetRole.Driver : IsAbout(transport);
+
     public IReadOnlyList<Variant> Variants => Variant.Of(Attribute.Vary);
 }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using Vsockspec.Guests;
 using Vsockspec.Interop;
 using Vsockspec.Peers;
+using Vsockspec.Targets;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Cases;
@@ -171,7 +172,7 @@ public sealed class DriverContext : ICaseStage, IGuestScript
     {
         if (!Accepted.HasFlag(feature))
         {
-            NotSupported($"{feature} is offered and not accepted");
+            throw new CaseSkippedException(Verdict.NotSupported, $"{feature} is offered and not accepted") { Missing = [.. FeatureNames.Of(feature & ~Accepted)] };
         }
     }
 

@@ -19,5 +19,5 @@ internal sealed class GuestAccess(GuestKeeper keeper, IDeviceTarget target, ITar
 
     public GuestSide Another(Timeline timeline) => target.CanRestart
         ? keeper.Another(target, otherCid, timeline, cancellation)
-        : throw new CaseSkippedException(Verdict.NotApplicable, "a second guest needs a second device, and an attached target is not started here");
+        : throw new CaseSkippedException(Verdict.NotApplicable, "a second guest needs a second device, and an attached target is not started here") { Code = CaseSkippedException.CannotRestart };
 }

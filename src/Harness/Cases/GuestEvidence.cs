@@ -202,5 +202,5 @@ internal sealed class GuestCaseEvidence(
 
     /// <summary>Writes the trace; what the auditors found or noted are comments of the packets.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Save(string path) => recorder.Save(path, [.. findings, .. driverFindings, .. notes]);
+    public void Save(string path, TraceLabel label) => recorder.Save(path, [.. findings, .. driverFindings, .. notes], label);
 }

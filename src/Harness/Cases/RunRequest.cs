@@ -4,7 +4,9 @@ using Vsockspec.Wire;
 
 namespace Vsockspec.Cases;
 
-/// <summary>What to run. Cases run in the order given, those with <see cref="Isolation.Process"/> after the others.</summary>
+/// <summary>
+/// What to run. Cases run in the order given, but those that want the same guest or device come together, and those with <see cref="Isolation.Process"/> after the others.
+/// </summary>
 public sealed record RunRequest
 {
     public required ITarget Target { get; init; }
@@ -14,6 +16,9 @@ public sealed record RunRequest
     public required ulong Seed { get; init; }
 
     public int Repeat { get; init; } = 1;
+
+    /// <summary>Each repetition has an order of its own that follows from this; null: the order given.</summary>
+    public ulong? OrderSeed { get; init; }
 
     /// <summary>Full names and repetitions that have a result already and are left out.</summary>
     public IReadOnlySet<(string FullName, int Repetition)> Done { get; init; } = new HashSet<(string, int)>();

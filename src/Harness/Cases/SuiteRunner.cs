@@ -37,12 +37,11 @@ public sealed class SuiteRunner(RequirementRegister register)
 
     private static IEnumerable<(CaseRun Run, int Repetition)> Plan(RunRequest request)
     {
-        ILookup<Isolation, CaseRun> byIsolation = InOrder(request).ToLookup(r => r.Case.Attribute.Isolation);
         foreach (Isolation isolation in (Isolation[])[Isolation.Session, Isolation.Process])
         {
             for (int repetition = 1; repetition <= request.Repeat; repetition++)
             {
-                foreach (CaseRun run in byIsolation[isolation].Where(r => !request.Done.Contains((r.FullName, repetition))))
+                foreach (CaseRun run in InOrder(request, repetition).Where(r => r.Case.Attribute.Isolation == isolation && !request.Done.Contains((r.FullName, repetition))))
                 {
                     yield return (run, repetition);
                 }
@@ -50,10 +49,22 @@ public sealed class SuiteRunner(RequirementRegister register)
         }
     }
 
-    /// <summary>Cases about a driver that want the same device come together, because another one takes the boot of another guest.</summary>
-    private static IEnumerable<CaseRun> InOrder(RunRequest request) => request.Target.Role == TargetRole.Driver
-        ? request.Runs.GroupBy(run => run.Case.Offer.Setup(run.Variant, FirstCid)).SelectMany(group => group)
-        : request.Runs;
+    /// <summary>
+    /// Cases about a driver that want the same device come together, and cases about a device that want a guest, because another device or guest takes the boot of a
+    /// guest.
+    /// </summary>
+    private static IEnumerable<CaseRun> InOrder(RunRequest request, int repetition)
+    {
+        CaseRun[] runs = [.. request.Runs];
+        if (request.OrderSeed is { } seed)
+        {
+            new Random(unchecked((int)(seed ^ (seed >> 32)) + repetition)).Shuffle(runs);
+        }
+
+        return request.Target.Role == TargetRole.Driver
+            ? runs.GroupBy(run => run.Case.Offer.Setup(run.Variant, FirstCid)).SelectMany(group => group)
+            : runs.GroupBy(run => run.Case.NeedsGuest).SelectMany(group => group);
+    }
 
     private void RunInParallel(
         RunRequest request,

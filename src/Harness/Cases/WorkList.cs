@@ -5,8 +5,8 @@ namespace Vsockspec.Cases;
 
 /// <summary>
 /// The cases that are still to be run, and who takes which: a worker goes on with cases for the device that it has, then takes up a device that no other worker has,
-/// because each other device costs the boot of a guest. A device that was got ready meanwhile comes in between. Cases about devices are taken in their order. Safe to
-/// use from several threads.
+/// because each other device costs the boot of a guest; cases about devices likewise, with and without a guest. A device that was got ready meanwhile comes in between.
+/// Otherwise cases are taken in their order. Safe to use from several threads.
 /// </summary>
 internal sealed class WorkList(IEnumerable<(CaseRun Run, int Repetition)> plan)
 {
@@ -138,10 +138,11 @@ internal sealed class WorkList(IEnumerable<(CaseRun Run, int Repetition)> plan)
     /// <summary>What a worker has to have for a case.</summary>
     /// <param name="Setup">The scripted device; null for a case about a device, which takes whatever instance there is.</param>
     /// <param name="Alone">It is a guest for this case only, so those who need one have nothing in common.</param>
-    private readonly record struct Need(DeviceSetup? Setup, bool Alone)
+    /// <param name="Guest">The case is about a device and needs a guest on it.</param>
+    private readonly record struct Need(DeviceSetup? Setup, bool Alone, bool Guest)
     {
         public static Need Of(CaseRun run) => run.Case.Role == TargetRole.Driver
-            ? new Need(run.Case.Offer.Setup(run.Variant, 0), run.Case.Attribute.Isolation == Isolation.Process)
-            : default;
+            ? new Need(run.Case.Offer.Setup(run.Variant, 0), run.Case.Attribute.Isolation == Isolation.Process, Guest: false)
+            : new Need(null, Alone: false, run.Case.NeedsGuest);
     }
 }

@@ -23,6 +23,12 @@ public static class Bundle
     public const string CtrfFile = "ctrf.json";
     public const string SarifFile = "results.sarif";
 
+    /// <summary>There only when the run was made for a certificate.</summary>
+    public const string CertificateFile = "certificate.json";
+
+    /// <summary>Digests of all other files, signed or not; there only beside a certificate.</summary>
+    public const string AttestationFile = "attestation.dsse.json";
+
     /// <summary>The last words of the kernel under test, which the lab leaves for the run that goes on; see docs/lab.md.</summary>
     private const string PanicFile = "panic.txt";
     public const string TracesFolder = "traces";
@@ -55,17 +61,64 @@ public static class Bundle
         }
     }
 
-    /// <summary>Writes <c>results.json</c> and every document that is rendered from it, each whole or not at all.</summary>
+    /// <summary>What the documents of a bundle are called, and the lists and signatures beside them.</summary>
+    public static IReadOnlyList<string> DocumentFiles { get; } = 
+    [
+        ResultsFile, CasesFile, JUnitFile, SummaryFile, CtrfFile, SarifFile, HtmlFile, CertificateFile, AttestationFile,
+    ];
+
+    /// <summary>Every document of a bundle and its content, which follows from report, certificate and traces alone.</summary>
+    /// <param name="folder">The bundle's, for its traces.</param>
     /// <param name="earlier">An earlier run, with which <c>report.html</c> compares; null: none.</param>
-    /// <exception cref="BundleException">The disk is full, or the folder may not be written.</exception>
-    public static void Write(string folder, RunReport report, RequirementRegister register, RunReport? earlier = null)
+    /// <param name="certificate">Null: the run was not made for one.</param>
+    public static IEnumerable<(string Name, byte[] Content)> Documents(
+        string folder, RunReport report, RequirementRegister register, RunReport? earlier = null, Certificate? certificate = null)
     {
-        WriteFile(Path.Combine(folder, ResultsFile), BundleJson.Document(report));
-        WriteFile(Path.Combine(folder, JUnitFile), JUnit.Render(report));
-        WriteFile(Path.Combine(folder, SummaryFile), MarkdownSummary.Render(report));
-        WriteFile(Path.Combine(folder, CtrfFile), Ctrf.Render(report));
-        WriteFile(Path.Combine(folder, SarifFile), Sarif.Render(report, register));
-        WriteFile(Path.Combine(folder, HtmlFile), HtmlReport.Render(report, register, folder, earlier));
+        yield return (ResultsFile, BundleJson.Document(report));
+        yield return (JUnitFile, JUnit.Render(report));
+        yield return (SummaryFile, MarkdownSummary.Render(report, certificate));
+        yield return (CtrfFile, Ctrf.Render(report));
+        yield return (SarifFile, Sarif.Render(report, register));
+        yield return (HtmlFile, HtmlReport.Render(report, register, folder, earlier));
+        if (certificate is not null)
+        {
+            yield return (CertificateFile, BundleJson.Document(certificate));
+        }
+    }
+
+    /// <summary>Writes every document, each whole or not at all.</summary>
+    /// <inheritdoc cref="Documents"/>
+    /// <exception cref="BundleException">The disk is full, or the folder may not be written.</exception>
+    public static void Write(string folder, RunReport report, RequirementRegister register, RunReport? earlier = null, Certificate? certificate = null)
+    {
+        foreach ((string name, byte[] content) in Documents(folder, report, register, earlier, certificate))
+        {
+            WriteFile(Path.Combine(folder, name), content);
+        }
+    }
+
+    /// <summary>The certificate of a bundle; null when the run was not made for one.</summary>
+    /// <exception cref="BundleException">It cannot be read, or is none.</exception>
+    public static Certificate? ReadCertificate(string folder)
+    {
+        string file = Path.Combine(folder, CertificateFile);
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        byte[] json = Guarded(file, () => File.ReadAllBytes(file));
+        try
+        {
+            Certificate certificate = BundleJson.ParseCertificate(json);
+            return certificate.Schema == Certificate.SchemaId
+                ? certificate
+                : throw new BundleException($"{file}: has the schema '{certificate.Schema}'; this version reads {Certificate.SchemaId}");
+        }
+        catch (JsonException e)
+        {
+            throw new BundleException($"{file}: not a certificate: {e.Message}", e);
+        }
     }
 
     /// <summary>Leaves the last words of a kernel that panicked for whoever goes on with the run.</summary>
@@ -202,7 +255,7 @@ public static class Bundle
         }
     }
 
-    private static IReadOnlyList<CaseResult> WithFindings(RunReport document)
+    internal static IReadOnlyList<CaseResult> WithFindings(RunReport document)
     {
         ILookup<(string, int), AuditFinding> findings = document.Auditor.ToLookup(
             entry => (entry.Case, entry.Repetition), entry => new AuditFinding(entry.Requirement, entry.Packet, entry.Detail));

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Vsockspec.Cases;
+using Vsockspec.Results.Attestation;
 
 namespace Vsockspec.Results;
 
@@ -13,15 +14,35 @@ internal static class BundleJson
     /// <summary>The document: findings stand in <c>auditor[]</c> only.</summary>
     private static readonly JsonSerializerOptions DocumentOptions = Options(indented: true, findings: false);
 
+    /// <summary>Of a document that nobody vouches for.</summary>
+    private static readonly JsonSerializerOptions StrictOptions = Strict();
+
     private static readonly JsonSerializerOptions LineOptions = Options(indented: false, findings: true);
 
     public static byte[] Document(RunReport report) => [.. JsonSerializer.SerializeToUtf8Bytes(report, TypeInfo<RunReport>(DocumentOptions)), (byte)'\n'];
 
+    public static byte[] Document(Certificate certificate) => [.. JsonSerializer.SerializeToUtf8Bytes(certificate, TypeInfo<Certificate>(DocumentOptions)), (byte)'\n'];
+
     /// <exception cref="JsonException">Not a report.</exception>
-    public static RunReport ParseDocument(ReadOnlySpan<byte> json)
+    public static RunReport ParseDocument(ReadOnlySpan<byte> json) => ParseDocument(json, DocumentOptions);
+
+    /// <summary>Refuses unknown names, names that occur twice, nulls, numbers in place of words, and deep nesting.</summary>
+    /// <exception cref="JsonException">Not a report.</exception>
+    public static RunReport ParseUntrustedDocument(ReadOnlySpan<byte> json)
     {
-        RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(DocumentOptions)) ?? throw new JsonException("null");
-        return report with { Cases = [.. report.Cases.Select(WithDefaults)], Guests = report.Guests ?? [], Parts = report.Parts ?? [] };
+        StrictJson.RefuseNull(json);
+        return ParseDocument(json, StrictOptions);
+    }
+
+    /// <exception cref="JsonException">Not a certificate.</exception>
+    public static Certificate ParseCertificate(ReadOnlySpan<byte> json) => ParseCertificate(json, DocumentOptions);
+
+    /// <inheritdoc cref="ParseUntrustedDocument"/>
+    /// <exception cref="JsonException">Not a certificate.</exception>
+    public static Certificate ParseUntrustedCertificate(ReadOnlySpan<byte> json)
+    {
+        StrictJson.RefuseNull(json);
+        return ParseCertificate(json, StrictOptions);
     }
 
     /// <summary>Ends with a line feed.</summary>
@@ -30,6 +51,15 @@ internal static class BundleJson
     /// <exception cref="JsonException">Not a case result.</exception>
     public static CaseResult ParseLine(ReadOnlySpan<byte> json) =>
         WithDefaults(JsonSerializer.Deserialize(json, TypeInfo<CaseResult>(LineOptions)) ?? throw new JsonException("null"));
+
+    private static RunReport ParseDocument(ReadOnlySpan<byte> json, JsonSerializerOptions options)
+    {
+        RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(options)) ?? throw new JsonException("null");
+        return report with { Guests = report.Guests ?? [], Cases = [.. report.Cases.Select(WithDefaults)], Parts = report.Parts ?? [] };
+    }
+
+    private static Certificate ParseCertificate(ReadOnlySpan<byte> json, JsonSerializerOptions options) =>
+        JsonSerializer.Deserialize(json, TypeInfo<Certificate>(options)) ?? throw new JsonException("null");
 
     /// <summary>The generated reader sets what is absent to null, whatever the type's own default is.</summary>
     private static CaseResult WithDefaults(CaseResult result) => result with
@@ -40,6 +70,20 @@ internal static class BundleJson
     };
 
     private static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
+
+    private static JsonSerializerOptions Strict()
+    {
+        JsonSerializerOptions options = new(DocumentOptions)
+        {
+            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+            AllowDuplicateProperties = false,
+            MaxDepth = StrictJson.MaxDepth,
+        };
+
+        // The first one that fits is taken: before those that accept numbers.
+        options.Converters.Insert(0, new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false));
+        return options;
+    }
 
     private static JsonSerializerOptions Options(bool indented, bool findings) => new(BundleJsonContext.Default.Options)
     {
@@ -94,5 +138,6 @@ internal sealed class UInt64TextConverter : JsonConverter<ulong>
     RespectNullableAnnotations = true,
     Converters = [typeof(UInt64TextConverter)])]
 [JsonSerializable(typeof(RunReport))]
+[JsonSerializable(typeof(Certificate))]
 [JsonSerializable(typeof(CaseResult))]
 internal sealed partial class BundleJsonContext : JsonSerializerContext;

@@ -8,10 +8,12 @@ namespace Vsockspec.Results;
 /// <summary><c>summary.md</c>: a run on one page, for people and for a continuous integration's job summary.</summary>
 public static class MarkdownSummary
 {
-    public static byte[] Render(RunReport report)
+    /// <param name="certificate">Null: the run was not made for one.</param>
+    public static byte[] Render(RunReport report, Certificate? certificate = null)
     {
         StringBuilder text = new();
         Head(text, report);
+        Certificate(text, certificate);
         Areas(text, report);
         Levels(text, report);
         Failures(text, report);
@@ -72,6 +74,32 @@ public static class MarkdownSummary
     }
 
     private static string Machine(EnvironmentInfo machine) => $"{machine.Cpu}, {machine.Cores} cores, {machine.Os}, Linux {machine.Kernel}, {machine.DotNet}";
+
+    private static void Certificate(StringBuilder text, Certificate? certificate)
+    {
+        if (certificate is null)
+        {
+            return;
+        }
+
+        text.Append(certificate.Verdict == CertificateVerdict.Certified ? "\n## Certified\n\n" : "\n## Not certified\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"{Cell(certificate.Statement)}\n\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"Issued {certificate.IssuedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, valid until {certificate.ValidUntil.UtcDateTime:yyyy-MM-dd}. 'vsockspec verify' checks it.\n");
+        List("Why not", certificate.Reasons.Select(r => $"`{r.Code}` {Cell(r.Text)}"));
+        List("To be known", certificate.Notes.Select(Cell));
+        List("Asked and not judged", certificate.Skipped.Select(s => $"{s.Verdict}, {Cell(s.Why)}: {string.Join(", ", s.Cases)}"));
+
+        void List(string title, IEnumerable<string> lines)
+        {
+            string[] all = [.. lines];
+            if (all.Length > 0)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"\n{title}:\n\n- ").AppendJoin("\n- ", all).Append('\n');
+            }
+        }
+    }
 
     private static void Areas(StringBuilder text, RunReport report)
     {

@@ -50,12 +50,6 @@ public static class FeatureNames
 
     public static IReadOnlyList<string> All { get; } = [.. Virtio.Keys, .. VhostUserProtocol.Keys];
 
-    /// <summary>Claimed features that are not offered, in the order claimed.</summary>
-    public static IEnumerable<string> NotOffered(IEnumerable<string> claims, VirtioFeatures offered, ulong protocolFeatures) =>
-        claims.Where(c => !(Virtio.TryGetValue(c, out VirtioFeatures bit)
-            ? offered.HasFlag(bit)
-            : VhostUserProtocol.TryGetValue(c, out int number) && (protocolFeatures >> number & 1) != 0));
-
     /// <summary>Names of all set bits, lowest first; a bit without a name is <c>bit 42</c>.</summary>
     public static IEnumerable<string> Of(VirtioFeatures features) => Named((ulong)features, bit => NameOf(1UL << bit));
 

@@ -20,6 +20,10 @@ public sealed record TargetManifest
     private const string KernelPlaceholder = "{kernel}";
     private const string VhostUser = "vhost-user";
     private const string VhostKernel = "vhost-kernel";
+
+    /// <summary>Over which targets are reached.</summary>
+    public static readonly IReadOnlyList<string> Transports = [VhostUser, VhostKernel];
+
     private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations", "guest"];
 
     public required string Name { get; init; }

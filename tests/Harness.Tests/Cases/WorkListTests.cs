@@ -31,6 +31,13 @@ public sealed class WorkListTests
     }
 
     [Test]
+    public void TryTake_CasesAboutDevices_WithAndWithoutGuestComeTogether()
+    {
+        WorkList work = new([(Device("A"), 1), (Device("G", guest: true), 1), (Device("A"), 2), (Device("G", guest: true), 2), (Device("A"), 3)]);
+        Assert.That(Take(work, 0, 0, 0, 0, 0), Is.EqualTo("A#1 A#2 A#3 G#1 G#2"));
+    }
+
+    [Test]
     public void TryTake_CaseThatWantsAGuestOfItsOwn_WaitsForTheOthers()
     {
         WorkList work = new([(Driver("A", VirtioFeatures.Stream), 1), (Driver("B", VirtioFeatures.Stream, Isolation.Process), 1), (Driver("C", VirtioFeatures.Stream), 1)]);
@@ -107,7 +114,8 @@ public sealed class WorkListTests
     private static string Take(WorkList work, params int[] workers) =>
         string.Join(' ', workers.Select(worker => work.TryTake(worker, out (CaseRun Run, int Repetition) next) ? $"{next.Run.Case.Id}#{next.Repetition}" : "-"));
 
-    private static CaseRun Device(string id) => new(new CaseInfo(new CaseAttribute(id) { Title = id }, "area", id, new CaseScript.OfDevice(_ => { })), Variant.Of(Vary.Nothing)[0]);
+    private static CaseRun Device(string id, bool guest = false) =>
+        new(new CaseInfo(new CaseAttribute(id) { Title = id }, "area", id, new CaseScript.OfDevice(_ => { })) { NeedsGuest = guest }, Variant.Of(Vary.Nothing)[0]);
 
     private static CaseRun Driver(string id, VirtioFeatures offered, Isolation isolation = Isolation.Session) => new(
         new CaseInfo(new CaseAttribute(id) { Title = id, Isolation = isolation }, "area", id, new CaseScript.OfDriver(_ => { })) { Offer = new OfferAttribute(offered) },

@@ -124,6 +124,7 @@ internal sealed class JsonSchemaCheck(JsonElement root)
         "array" => value.ValueKind == JsonValueKind.Array,
         "string" => value.ValueKind == JsonValueKind.String,
         "number" => value.ValueKind == JsonValueKind.Number,
+        "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,
         "integer" => value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out _),
         _ => throw new NotSupportedException($"schema type {type}"),
     };

@@ -85,6 +85,24 @@ internal static class Sample
 
     public static IReadOnlyList<CaseResult> All => [Passed, Failed, Probed, Loose, Unjudged];
 
+    public static Certificate Certificate => new()
+    {
+        Schema = Certificate.SchemaId,
+        Verdict = CertificateVerdict.NotCertified,
+        Statement = "sample is not certified: 1 reason.",
+        Reasons = [new CertificateReason("failed", "VSC-0102[packed+event_idx]", "VSC-0102[packed+event_idx]: credit-overrun")],
+        Notes = ["the program is not known"],
+        Suite = Suite,
+        Target = new CertifiedTarget("sample", null, "device", "vhost-user", null, null, [new ClaimedFeature("stream", true, true)]),
+        Profiles = ["device-vhost-user"],
+        Repetitions = 3,
+        RunId = "run-1",
+        IssuedAt = new DateTimeOffset(2030, 1, 2, 3, 5, 0, TimeSpan.Zero),
+        ValidUntil = new DateTimeOffset(2031, 1, 2, 3, 5, 0, TimeSpan.Zero),
+        Cases = new CertificateCounts(4, new SortedDictionary<Verdict, int> { [Verdict.Pass] = 3, [Verdict.Fail] = 1 }, 1),
+        Skipped = [new SkippedCases(Verdict.NotSupported, "RingPacked is not offered", ["VSC-0101[packed]"])],
+    };
+
     public static BundleWriter Begin(string folder) => BundleWriter.Create(folder, Suite, Target, Machine, Run, Register);
 
     public static RunReport Report() => ReportBuilder.Build(Suite, Target, Machine, Run with { State = RunState.Complete, DurationMs = 1234.5 }, [], All, Register);
