@@ -5,8 +5,8 @@ set -euo pipefail
 # tshark decodes our traces; gcc checks our wire layouts against the system's C headers; kmod, xz-utils and zstd prepare kernels and their
 # modules; cpio reads the initramfs that we write; QEMU is the lab and guests, its virtiofsd and busybox the lab; clang, lld and zlib1g-dev link the agent that runs
 # in guests; make builds the kernel's own vsock tests; user-mode-linux is the guest that needs neither KVM nor root; openssl checks our
-# signatures.
-packages=(tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux openssl)
+# signatures; chromium shows the report as a person sees it; python3-junitparser reads junit.xml.
+packages=(tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux openssl chromium python3-junitparser)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -14,7 +14,7 @@ for package in "${packages[@]}"; do
     missing+=("$package")
   fi
 done
-# node checks the definitions under ci/ against published schemas; one that is here already may come from elsewhere and bring npm along.
+# node checks the definitions under ci/ and the documents of bundles against published schemas; one that is here already may come from elsewhere and bring npm along.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   missing+=(nodejs npm)
 fi

@@ -63,7 +63,7 @@ internal readonly record struct Attr
     /// <summary>Words by which a filter finds the row.</summary>
     public static Attr Words(string value) => new("data-w", value);
 
-    /// <summary>The table that a filter is for.</summary>
+    /// <summary>The list that a filter is for.</summary>
     public static Attr Filters(string id) => new("data-filters", id);
 
     public static Attr ViewBox(string value) => new("viewBox", value);

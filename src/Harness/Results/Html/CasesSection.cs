@@ -5,7 +5,7 @@ namespace Vsockspec.Results.Html;
 /// <summary>Every test of the run, one row for all its variants.</summary>
 internal sealed class CasesSection(ReportContext context) : ISection
 {
-    private const string TableId = "cases-table";
+    private const string ListId = "tests-list";
 
     public string Id => "tests";
 
@@ -21,24 +21,19 @@ internal sealed class CasesSection(ReportContext context) : ISection
             $"{HtmlParts.Count(context.Groups.Count, "test")}, with all variants and repetitions {HtmlParts.Count(results, "result")}. A variant is the same test with rings of another layout.",
             Attr.Class("lead"));
         Verdict[] verdicts = [.. context.Report.Summary.ByVerdict.Keys.Order()];
-        Filter.Write(html, TableId, "tests", [.. verdicts.Select(v => Status.Of(v).Word)]);
-        using (html.Open(Tag.Table, Attr.Class("cards cases"), Attr.Id(TableId)))
+        Filter.Write(html, ListId, "tests", [.. verdicts.Select(v => Status.Of(v).Word)]);
+        using (html.Open(Tag.Div, Attr.Id(ListId)))
         {
-            html.Head("test", "what it asks", "rules", "result");
             foreach (IGrouping<string, CaseGroup> area in context.Groups.GroupBy(g => g.Area, StringComparer.Ordinal))
             {
-                using (html.Open(Tag.Tbody))
+                CaseGroup[] members = [.. area];
+                Foldout.Write(html, area.Key, "test", [.. members.Select(g => Status.Of(g.Worst))], "cases", ["test", "what it asks", "rules", "result"], () =>
                 {
-                    using (html.Open(Tag.Tr, Attr.Class("area")))
-                    {
-                        html.Element(Tag.Th, area.Key, Attr.ColSpan(4), Attr.Scope("rowgroup"));
-                    }
-
-                    foreach (CaseGroup group in area)
+                    foreach (CaseGroup group in members)
                     {
                         WriteRow(html, group);
                     }
-                }
+                });
             }
         }
     }

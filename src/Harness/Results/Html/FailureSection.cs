@@ -176,7 +176,10 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
             Tag.P,
             lines.Length > LogLines || tail.Length > room ? "The end of its console and stderr; all that was kept is in results.json." : "Its console and stderr.",
             Attr.Class("quiet"));
-        html.Element(Tag.Pre, shown, Attr.TabStop, Attr.Role("region"), Attr.AriaLabel($"log of {result.FullName}"));
+        using (html.Open(Tag.Div, Attr.Class("log"), Attr.TabStop, Attr.Role("region"), Attr.AriaLabel($"log of {result.FullName}")))
+        {
+            html.Element(Tag.Pre, shown);
+        }
     }
 
     private static void WriteOthers(HtmlWriter html, IReadOnlyList<CaseVariant> failing)

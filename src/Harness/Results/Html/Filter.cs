@@ -1,11 +1,12 @@
 namespace Vsockspec.Results.Html;
 
-/// <summary>A search field and a choice of verdicts above a table. Shown only where scripts run.</summary>
+/// <summary>A search field and a choice of verdicts above a list of tables. Shown only where scripts run.</summary>
 internal static class Filter
 {
-    public static void Write(HtmlWriter html, string table, string what, IReadOnlyList<string> words)
+    /// <param name="list">Id of the element that holds the tables.</param>
+    public static void Write(HtmlWriter html, string list, string what, IReadOnlyList<string> words)
     {
-        using (html.Open(Tag.Div, Attr.Class("filter"), Attr.Filters(table), Attr.Role("search"), Attr.AriaLabel($"filter of {what}")))
+        using (html.Open(Tag.Div, Attr.Class("filter"), Attr.Filters(list), Attr.Role("search"), Attr.AriaLabel($"filter of {what}")))
         {
             using (html.Open(Tag.Label))
             {

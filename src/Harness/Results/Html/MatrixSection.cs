@@ -5,7 +5,7 @@ namespace Vsockspec.Results.Html;
 /// <summary>Every row of the register of requirements, judged or not.</summary>
 internal sealed class MatrixSection(ReportContext context) : ISection
 {
-    private const string TableId = "rules-table";
+    private const string ListId = "rules-list";
     private static readonly RequirementLevel[] Levels = [RequirementLevel.Must, RequirementLevel.Described, RequirementLevel.Should, RequirementLevel.May];
     private readonly IReadOnlyList<RuleState> rules = RuleState.Of(context);
 
@@ -21,16 +21,19 @@ internal sealed class MatrixSection(ReportContext context) : ISection
             + "The texts are paraphrases; the clause is the authority.",
             Attr.Class("lead"));
         WriteLevels(html);
-        Filter.Write(html, TableId, "rules", [.. rules.Select(r => r.Status.Word).Distinct(StringComparer.Ordinal)]);
-        using (html.Open(Tag.Table, Attr.Class("cards rules"), Attr.Id(TableId)))
+        Filter.Write(html, ListId, "rules", [.. rules.Select(r => r.Status.Word).Distinct(StringComparer.Ordinal)]);
+        using (html.Open(Tag.Div, Attr.Id(ListId)))
         {
-            html.Head("rule", "level", "what it says", "in this run", "tests");
-            using (html.Open(Tag.Tbody))
+            foreach (IGrouping<string, RuleState> family in rules.GroupBy(r => FamilyOf(r.Requirement.Id)))
             {
-                foreach (RuleState rule in rules)
+                RuleState[] members = [.. family];
+                Foldout.Write(html, family.Key, "rule", [.. members.Select(r => r.Status)], "rules", ["rule", "level", "what it says", "in this run", "tests"], () =>
                 {
-                    WriteRule(html, rule);
-                }
+                    foreach (RuleState rule in members)
+                    {
+                        WriteRule(html, rule);
+                    }
+                });
             }
         }
 
@@ -128,6 +131,18 @@ internal sealed class MatrixSection(ReportContext context) : ISection
             }
         }
     }
+
+    /// <summary>What the first letters of an id stand for.</summary>
+    private static string FamilyOf(string id) => id.Split('-')[0] switch
+    {
+        "VS" => "Vsock: flows, credit, packets",
+        "VQ" => "Rings",
+        "PK" => "Packed rings",
+        "VU" => "Back-ends over vhost-user",
+        "VK" => "The kernel's vhost-vsock",
+        "ND" or "OP" or "IO" => "Optional features of rings",
+        _ => "Any virtio device",
+    };
 
     private static string Whom(RequirementRole role) => role switch
     {

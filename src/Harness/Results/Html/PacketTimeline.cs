@@ -13,8 +13,9 @@ internal readonly record struct SideCounters(uint BufAlloc, uint FwdCnt, uint Tx
     /// <summary>How many bytes this side may send still, by what <paramref name="peer"/> said last; negative when it sent too many, null while the peer has said nothing.</summary>
     public long? MaySend(SideCounters peer) => peer.HasSpoken ? peer.BufAlloc - (long)(TxCnt - peer.FwdCnt) : null;
 
+    /// <summary>The side after a packet of its own. RST ends the flow, and what it says of credit means nothing.</summary>
     public SideCounters With(in VsockHeader header) =>
-        new(header.BufAlloc, header.FwdCnt, TxCnt + (header.Op == Op.Rw ? header.Len : 0), true);
+        header.Op == Op.Rst ? this : new(header.BufAlloc, header.FwdCnt, TxCnt + (header.Op == Op.Rw ? header.Len : 0), true);
 }
 
 /// <summary>One packet as the report shows it.</summary>

@@ -12,6 +12,9 @@ internal sealed record Status(string Word, string Style, string Meaning)
     public static readonly Status Fail = new("fail", "fail", "A rule was broken; the packets that prove it are kept.");
     public static readonly Status NotRun = new("not judged", "none", "No test of this run is about it.");
 
+    /// <summary>Somebody should look at it first.</summary>
+    public bool NeedsAttention => Style is "fail" or "unsure" or "known";
+
     public static Status Of(Verdict verdict) => verdict switch
     {
         Verdict.Pass => Pass,
