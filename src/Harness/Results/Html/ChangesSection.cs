@@ -18,7 +18,7 @@ internal sealed class ChangesSection(ReportContext context) : ISection
         string when = earlier.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", System.Globalization.CultureInfo.InvariantCulture);
         html.Element(
             Tag.P,
-            $"Compared with the run of {when} on {earlier.Target.Name} {earlier.Target.Version}, suite {earlier.Suite.Version}: "
+            $"Compared with the run of {when} on {earlier.Target.Name}{(earlier.Target.Version is { } version ? $" {version}" : "")}, suite {earlier.Suite.Version}: "
             + (changes.Count == 0 ? "no verdict changed." : $"{HtmlParts.Count(changes.Count, "verdict")} changed, {changes.Count(c => c.IsWorse)} for the worse."),
             Attr.Class("lead"));
         if (changes.Count == 0)

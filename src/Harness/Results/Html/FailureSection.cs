@@ -13,7 +13,9 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
     private const int MostLog = 200_000;
     private const int LongestLog = 8000;
 
-    private readonly CaseGroup[] groups = [.. context.Groups.Where(g => g.With(verdicts).Count > 0)];
+    /// <summary>What the target did wrong before what could not be judged.</summary>
+    private readonly CaseGroup[] groups =
+        [.. context.Groups.Where(g => g.With(verdicts).Count > 0).OrderBy(g => Status.Of(g.With(verdicts)[0].Worst).Rank)];
 
     public string Id => id;
 
@@ -49,7 +51,11 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
                 html.Element(Tag.Span, group.Title, Attr.Class("title"));
             }
 
-            html.Element(Tag.P, Where(group, failing), Attr.Class("where"));
+            if (group.Variants.Count > 1)
+            {
+                html.Element(Tag.P, Where(group, failing), Attr.Class("where"));
+            }
+
             WriteRules(html, group);
             WriteFacts(html, simplest, result);
             html.Element(Tag.H4, "Packets");
@@ -64,13 +70,6 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
     /// <summary>In which variants it fails, and what these have in common.</summary>
     private static string Where(CaseGroup group, IReadOnlyList<CaseVariant> failing)
     {
-        if (group.Variants.Count == 1)
-        {
-            return group.Variants[0].Results.Count == 1
-                ? ""
-                : $"In {failing[0].Results.Count(r => r.Verdict == failing[0].Worst)} of {group.Variants[0].Results.Count} repetitions.";
-        }
-
         string some = failing.Count == group.Variants.Count
             ? $"In all {group.Variants.Count} variants. What follows is the simplest, {failing[0].Name}."
             : $"In {failing.Count} of {group.Variants.Count} variants: {string.Join(", ", failing.Select(f => f.Name))}. What follows is the simplest of them, {failing[0].Name}.";
@@ -135,6 +134,7 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
 
             html.Fact("failure code", result.FailureCode, code: true);
             html.Fact("ended", Ending(result.Termination));
+            html.Fact("repetitions", Repetitions(variant));
             html.Fact("run twice", result.Repeated);
             html.Fact("variant", variant.Name, code: true);
             html.Fact("seed", result.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture), code: true);
@@ -149,6 +149,10 @@ internal sealed class FailureSection(ReportContext context, TimelineView timelin
             }
         }
     }
+
+    private static string? Repetitions(CaseVariant variant) => variant.Results.Count == 1
+        ? null
+        : $"{variant.Results.Count}: {string.Join(", ", variant.Results.Select(r => Status.Of(r.Verdict).Word))}";
 
     private static string? Ending(Termination termination) => termination switch
     {

@@ -15,7 +15,7 @@ internal static class Foldout
             {
                 html.Element(Tag.Span, name, Attr.Class("name"));
                 html.Element(Tag.Span, HtmlParts.Count(statuses.Count, what), Attr.Class("quiet"));
-                foreach (IGrouping<string, Status> group in statuses.GroupBy(s => s.Word))
+                foreach (IGrouping<string, Status> group in statuses.GroupBy(s => s.Word).OrderBy(g => g.First().Rank))
                 {
                     html.Chip(group.First(), $"×{group.Count()}");
                 }

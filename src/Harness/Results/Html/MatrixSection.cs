@@ -21,13 +21,13 @@ internal sealed class MatrixSection(ReportContext context) : ISection
             + "The texts are paraphrases; the clause is the authority.",
             Attr.Class("lead"));
         WriteLevels(html);
-        Filter.Write(html, ListId, "rules", [.. rules.Select(r => r.Status.Word).Distinct(StringComparer.Ordinal)]);
+        Filter.Write(html, ListId, "rules", [.. rules.Select(r => r.Status).DistinctBy(s => s.Word).OrderBy(s => s.Rank).Select(s => s.Word)]);
         using (html.Open(Tag.Div, Attr.Id(ListId)))
         {
-            foreach (IGrouping<string, RuleState> family in rules.GroupBy(r => FamilyOf(r.Requirement.Id)))
+            foreach (IGrouping<RuleFamily, RuleState> family in rules.GroupBy(r => RuleFamily.Of(r.Requirement.Id)).OrderBy(g => g.Key.Place))
             {
                 RuleState[] members = [.. family];
-                Foldout.Write(html, family.Key, "rule", [.. members.Select(r => r.Status)], "rules", ["rule", "level", "what it says", "in this run", "tests"], () =>
+                Foldout.Write(html, family.Key.Name, "rule", [.. members.Select(r => r.Status)], "rules", ["rule", "level", "what it says", "in this run", "tests"], () =>
                 {
                     foreach (RuleState rule in members)
                     {
@@ -42,7 +42,7 @@ internal sealed class MatrixSection(ReportContext context) : ISection
 
     private void WriteLevels(HtmlWriter html)
     {
-        Status[] columns = [.. rules.Select(r => r.Status).DistinctBy(s => s.Word)];
+        Status[] columns = [.. rules.Select(r => r.Status).DistinctBy(s => s.Word).OrderBy(s => s.Rank)];
         using (html.Open(Tag.Table, Attr.Class("counts")))
         {
             html.Element(Tag.Caption, "Rules by level. A described rule is stated in prose without a keyword; breaking it is a failure of a class of its own.");
@@ -83,7 +83,7 @@ internal sealed class MatrixSection(ReportContext context) : ISection
             {
                 html.Text(row.Text + " ");
                 html.Element(Tag.Span, $"{Whom(row.Role)}, clause {row.Clause}, since {row.Since}", Attr.Class("clause"));
-                if (!row.ListedInConformanceClause)
+                if (!row.ListedInConformanceClause && row.SinceVirtio is not null)
                 {
                     html.Text(" ");
                     html.Element(Tag.A, "not listed in clause 7", Attr.Class("unlisted"), Attr.To(Anchor.OfWord("conformance clause")));
@@ -131,18 +131,6 @@ internal sealed class MatrixSection(ReportContext context) : ISection
             }
         }
     }
-
-    /// <summary>What the first letters of an id stand for.</summary>
-    private static string FamilyOf(string id) => id.Split('-')[0] switch
-    {
-        "VS" => "Vsock: flows, credit, packets",
-        "VQ" => "Rings",
-        "PK" => "Packed rings",
-        "VU" => "Back-ends over vhost-user",
-        "VK" => "The kernel's vhost-vsock",
-        "ND" or "OP" or "IO" => "Optional features of rings",
-        _ => "Any virtio device",
-    };
 
     private static string Whom(RequirementRole role) => role switch
     {

@@ -22,7 +22,7 @@ internal sealed class RepeatSection(ReportContext context) : ISection
         (CaseGroup Group, CaseVariant Variant)[] unstable = [.. repeated.Where(r => r.Variant.IsUnstable)];
         html.Element(
             Tag.P,
-            $"{HtmlParts.Count(repeated.Length, "test")} (variants counted apart) ran up to {most} times. "
+            $"{HtmlParts.Count(repeated.Length, "test")} (variants counted apart) ran {most} times. "
             + (unstable.Length == 0 ? "Each said the same every time." : $"{HtmlParts.Count(unstable.Length, "test")} did not say the same every time:"),
             Attr.Class("lead"));
         if (unstable.Length == 0)

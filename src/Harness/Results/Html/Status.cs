@@ -12,6 +12,14 @@ internal sealed record Status(string Word, string Style, string Meaning)
     public static readonly Status Fail = new("fail", "fail", "A rule was broken; the packets that prove it are kept.");
     public static readonly Status NotRun = new("not judged", "none", "No test of this run is about it.");
 
+    private static readonly string[] Order =
+    [
+        "pass", "non-strict", "recorded", "known failure", "fail", "unexpected pass", "inconclusive", "harness error", "not supported", "not applicable",
+    ];
+
+    /// <summary>Place in lists: verdicts first, then reasons for having none.</summary>
+    public int Rank => Array.IndexOf(Order, Word) is var rank and >= 0 ? rank : Order.Length;
+
     /// <summary>Somebody should look at it first.</summary>
     public bool NeedsAttention => Style is "fail" or "unsure" or "known";
 

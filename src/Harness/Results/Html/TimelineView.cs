@@ -168,8 +168,8 @@ internal sealed class TimelineView(ReportContext context)
             html.Text(arrow + " ");
             html.Element(Tag.Strong, Names.Of(header.Op));
             string flow = timeline.Flows.Count > 1 && packet.Flow >= 0 ? " " + Letter(packet.Flow) : "";
-            string length = header.Len > 0 ? $" {header.Len} B" : "";
-            string flags = header.Flags == 0 ? "" : " " + Flags(header);
+            string length = header.Len > 0 ? $", len {header.Len}" : "";
+            string flags = header.Flags == 0 ? "" : ", " + Flags(header);
             html.Text(flow + length + flags);
         }
 
