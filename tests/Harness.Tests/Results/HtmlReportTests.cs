@@ -100,6 +100,16 @@ public sealed partial class HtmlReportTests
     }
 
     [Test]
+    public void Sentence_OfARunWithAnAnnouncementThatIsOutOfDate_SaysSo()
+    {
+        using SmallBundle bundle = new();
+        RunReport report = bundle.Build([Sample.Passed]);
+        report = report with { Expectations = report.Expectations! with { Entries = [.. report.Expectations.Entries.Select(e => e with { IsExpired = true })] } };
+        VerdictSentence sentence = VerdictSentence.Of(report);
+        Assert.That((sentence.Headline, sentence.Text.Contains("1 announcement of failures is out of date.", StringComparison.Ordinal)), Is.EqualTo(("Out of date", true)));
+    }
+
+    [Test]
     public void Html_AThousandCases_StaySmallAndAreRenderedAtOnce([Values(Verdict.Pass, Verdict.Fail)] Verdict verdict)
     {
         using SmallBundle bundle = new();

@@ -50,13 +50,18 @@ internal sealed class SmallBundle : IDisposable
     public RunReport Report { get; }
 
     public RunReport Build(IReadOnlyList<CaseResult> cases) => ReportBuilder.Build(
-        Sample.Suite,
+        Sample.Suite with { KillMatrix = new KillMatrixInfo(new string('d', 64), 306, 305) },
         Sample.Target with { OfferedFeatures = ["stream", "event_idx"], ProtocolFeatures = [], Claims = ["stream", "ring_packed"], Config = "0700000000000000", Digest = new string('c', 64) },
         Sample.Machine,
         Sample.Run with { State = RunState.Complete, DurationMs = 1234.5, Selected = cases.Count },
         [],
         cases,
-        Register);
+        Register) with
+    {
+        Expectations = new ExpectationsInfo(
+            new string('e', 64),
+            [new ExpectationUse("VSC-0105", "credit-overrun", "told", "https://example.org/1", "somebody", new DateOnly(2030, 1, 1), false, new SortedDictionary<Verdict, int> { [Verdict.KnownFailure] = 1 })]),
+    };
 
     /// <summary>REQUEST, RESPONSE, and a RW that is larger than the window of 4 bytes.</summary>
     public static void WriteTrace(string path, int packets = 3)

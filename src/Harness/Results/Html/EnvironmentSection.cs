@@ -18,6 +18,17 @@ internal sealed class EnvironmentSection(ReportContext context) : ISection
             html.Fact("suite", $"{report.Suite.Name} {report.Suite.Version}{(report.Suite.Commit is { } commit ? $", commit {commit}" : "")}");
             html.Fact("its tests", $"sha256 {report.Suite.CatalogueHash}", code: true);
             html.Fact("its register", $"sha256 {report.Suite.RegisterHash}", code: true);
+            if (report.Suite.KillMatrix is { } proof)
+            {
+                using (html.Fact("why believe it"))
+                {
+                    html.Text($"{proof.Killed} of {proof.Mutants} ");
+                    html.Word("mutant", "mutants");
+                    html.Text(" of the reference device and driver are caught by a test of the rule that they break; the list of them is sha256 ");
+                    html.Element(Tag.Code, proof.Digest);
+                }
+            }
+
             if (report.Suite.Adopted is { } adopted)
             {
                 html.Fact("tests of others", $"{adopted.Name} of {adopted.Package} {adopted.PackageVersion} (sha256 {adopted.PackageSha256}), against a guest with Linux {adopted.Guest}");

@@ -24,6 +24,7 @@ public static class HtmlReport
                 context, timelines, "known-failures", "Known failures",
                 "Rules that the target is known to break. They failed in exactly the way that was announced, and are borne until a date.",
                 [Verdict.KnownFailure]),
+            new ExpectationSection(context),
             new NonStrictSection(context),
             new TargetSection(context),
             new ChangesSection(context),

@@ -12,16 +12,17 @@ internal sealed record VerdictSentence(string Headline, string Text, string Styl
     {
         int failed = Cases(report, Verdict.Fail);
         int outdated = Cases(report, Verdict.UnexpectedPass);
+        int stale = RunOutcome.Problems(report).Count();
         int unclear = Cases(report, Verdict.Inconclusive) + Cases(report, Verdict.HarnessError);
         int known = Cases(report, Verdict.KnownFailure);
-        string sentence = Finding(report, failed, known) + Caveats(report, outdated, unclear);
+        string sentence = Finding(report, failed, known) + Caveats(report, outdated, stale, unclear);
         if (report.Run.State != RunState.Complete)
         {
             string so = $"The run did not come to its end ({report.Cases.Count} of {report.Run.Selected} results). So far: ";
             return failed > 0 ? new("Fails", so + sentence, "fail") : new("Not finished", so + sentence, "unsure");
         }
 
-        return (failed, unclear, outdated, report.Cases.Count, known) switch
+        return (failed, unclear, outdated + stale, report.Cases.Count, known) switch
         {
             ( > 0, _, _, _, _) => new("Fails", sentence, "fail"),
             (_, > 0, _, _, _) => new("No verdict", sentence, "unsure"),
@@ -73,10 +74,11 @@ internal sealed record VerdictSentence(string Headline, string Text, string Styl
             : $"{name} keeps {(judged.Length == 1 ? "the" : "all")} {rules}.{also}";
     }
 
-    private static string Caveats(RunReport report, int outdated, int unclear)
+    private static string Caveats(RunReport report, int outdated, int stale, int unclear)
     {
         string text = unclear > 0 ? $" {HtmlParts.Count(unclear, "test")} came to no result." : "";
         text += outdated > 0 ? $" {HtmlParts.Count(outdated, "test")} passed that {(outdated == 1 ? "was" : "were")} announced to fail." : "";
+        text += stale > 0 ? $" {HtmlParts.Count(stale, "announcement")} of failures {(stale == 1 ? "is" : "are")} out of date." : "";
         return report.Run.Error is { } error ? $"{text} It was ended by: {error}." : text;
     }
 
