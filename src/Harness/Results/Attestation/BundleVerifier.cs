@@ -39,6 +39,10 @@ public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister regi
         AttestationCheck attestation = AttestationCheck.Of(content.Document(Bundle.AttestationFile), key, refusals);
         ResultsCheck? results = ResultsCheck.Of(content, SuiteIdentity.Of(catalogue, register), register, refusals);
         Certificate? certificate = CertificateCheck.Read(content, refusals);
+
+        // Rendered meanwhile.
+        Refusals ofDocuments = new();
+        Task documents = Task.Run(() => results?.CompareDocuments(content, certificate, register, ofDocuments));
         if (results is not null && certificate is not null)
         {
             CertificateCheck.CompareDates(certificate, results.Stated, time, refusals);
@@ -49,7 +53,8 @@ public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister regi
             }
         }
 
-        results?.CompareDocuments(content, certificate, register, refusals);
+        documents.GetAwaiter().GetResult();
+        refusals.AddAll(ofDocuments);
         FileFacts facts = look.GetAwaiter().GetResult();
         if (results is not null)
         {

@@ -31,6 +31,14 @@ internal sealed class Refusals
         }
     }
 
+    public void AddAll(Refusals others)
+    {
+        foreach (Refusal refusal in others.All)
+        {
+            Add(refusal.Code, refusal.Text);
+        }
+    }
+
     /// <param name="text">May have words of the bundle in it.</param>
     public void Add(string code, string text)
     {
