@@ -5,6 +5,7 @@ using Vsockspec.Cli.Commands;
 using Vsockspec.Guests;
 using Vsockspec.Results;
 using Vsockspec.Targets;
+using Vsockspec.Targets.Containers;
 
 namespace Vsockspec.Cli;
 
@@ -67,7 +68,7 @@ internal static class Application
                     or KernelException { IsInputError: true } => Fail(bench, ExitCodes.Usage, e.Message),
                 TargetException => Fail(bench, ExitCodes.TargetFailed, e.Message),
                 OperationCanceledException => Fail(bench, ExitCodes.Harness, "stopped"),
-                KernelException or LabException or GuestException => Fail(bench, ExitCodes.Harness, e.Message),
+                KernelException or LabException or GuestException or EngineException => Fail(bench, ExitCodes.Harness, e.Message),
                 _ => Fail(bench, ExitCodes.Harness, $"{e.Message} (an error of vsockspec itself: run again with --verbose and report it)"),
             };
         }

@@ -97,6 +97,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                         Guests = target.Role == TargetRole.Device && runs.Any(r => r.Case.NeedsGuest) ? guests : null,
                         KernelLog = bench.KernelLog,
                         Specification = Specification,
+                        AskUnknownOption = true,
                         Done = bundle.Cases.Select(c => (c.FullName, c.Repetition)).ToHashSet(),
                         TraceFolder = settings.Trace == TracePolicy.None ? null : bundle.TraceFolder,
                     },

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Vsockspec.Cli.Output;
 using Vsockspec.Guests;
+using Vsockspec.Targets.Containers;
 
 namespace Vsockspec.Cli.Commands;
 
@@ -48,6 +49,7 @@ internal static class DoctorCommand
         Program("setsid", "ending a target together with its children", "util-linux"),
         Program("tshark", "reading traces with Wireshark's dissector; some tests", "tshark"),
         Program("gcc", "tests that compare wire layouts with the system's headers", "gcc libc6-dev linux-libc-dev"),
+        Engine(),
         Device("/dev/kvm", "guests at native speed (that it opens does not prove that a guest boots)", "sudo modprobe -a kvm_intel kvm_amd"),
         Device("/dev/vhost-vsock", "the target linux-vhost-vsock", "sudo modprobe vhost_vsock"),
         Program("apt-get", "fetching kernels", "apt"),
@@ -66,6 +68,21 @@ internal static class DoctorCommand
     private static Finding Program(string name, string needed, string packages, string? found) => found is { } path
         ? new Finding(name, needed, path, null)
         : new Finding(name, needed, "not installed", $"sudo apt-get install -y {packages}");
+
+    private static Finding Engine()
+    {
+        const string Name = "container engine";
+        const string Needed = "targets in containers";
+        try
+        {
+            ContainerEngine engine = ContainerEngine.OfThisMachine();
+            return new Finding(Name, Needed, $"{engine.Version} at {engine.Socket}", null);
+        }
+        catch (EngineException e)
+        {
+            return new Finding(Name, Needed, e.What, e.Remedy ?? "see the engine's log");
+        }
+    }
 
     private static Finding Kernel(Workbench bench, string name)
     {

@@ -16,6 +16,11 @@ internal sealed class ReportPrinter(TextWriter output, bool colour)
     public void Print(RunReport report, string folder)
     {
         PrintAreas(report);
+        if (report.Target.UnknownOption is { } answer && UnknownOption.Remark(answer) is { } remark)
+        {
+            output.WriteLine($"{report.Target.Name}: {remark}");
+        }
+
         foreach (GuestRecord guest in report.Guests)
         {
             output.WriteLine($"guest: {guest}");

@@ -15,7 +15,11 @@ internal sealed class DeviceBench(RunRequest request, IDeviceTarget device, Requ
     private ITargetInstance? instance;
     private bool hasServedGuest;
 
-    public TargetFacts Probe(CancellationToken cancellation) => TargetProbe.Ask(device, Instance(cancellation), request.Patience);
+    public TargetFacts Probe(CancellationToken cancellation)
+    {
+        string? answer = request.AskUnknownOption ? device.AskUnknownOption(Place(), cancellation) : null;
+        return TargetProbe.Ask(device, Instance(cancellation), request.Patience) with { UnknownOption = answer };
+    }
 
     public CaseResult Run(CaseRun run, int repetition, TargetFacts facts, CancellationToken cancellation) =>
         execution.Skips(run, repetition, facts) ?? RunOnTarget(run, repetition, facts, cancellation);
@@ -86,7 +90,12 @@ internal sealed class DeviceBench(RunRequest request, IDeviceTarget device, Requ
             Retire();
         }
 
+        return instance ??= device.Start(Place(), cancellation);
+    }
+
+    private TargetPlace Place()
+    {
         folder ??= InstanceFolder.Create();
-        return instance ??= device.Start(new TargetPlace(folder.Path, cid), cancellation);
+        return new TargetPlace(folder.Path, cid);
     }
 }

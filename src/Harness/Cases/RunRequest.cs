@@ -40,6 +40,9 @@ public sealed record RunRequest
     /// <summary>Opens the log of the kernel that is judged, one for each worker; null: it is not looked at.</summary>
     public Func<IKernelLog>? KernelLog { get; init; }
 
+    /// <summary>Whether the target's program is first started with an option that it cannot know (<see cref="UnknownOption"/>).</summary>
+    public bool AskUnknownOption { get; init; }
+
     /// <summary>How long a case waits for one answer before it calls it missing.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 }
@@ -48,7 +51,11 @@ public sealed record RunRequest
 /// <param name="OfferedFeatures">All bits.</param>
 /// <param name="ProtocolFeatures">vhost-user protocol bits; 0 for other transports.</param>
 /// <param name="Config">Configuration space as read, hex; null when there is none.</param>
-public sealed record TargetFacts(VirtioFeatures OfferedFeatures, ulong ProtocolFeatures, string? Config);
+public sealed record TargetFacts(VirtioFeatures OfferedFeatures, ulong ProtocolFeatures, string? Config)
+{
+    /// <summary>What the program does with an option that it cannot know; null when that was not asked.</summary>
+    public string? UnknownOption { get; init; }
+}
 
 /// <summary>Hears a run as it happens. Calls are serialised.</summary>
 public interface IRunListener

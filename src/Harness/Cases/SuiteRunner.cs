@@ -120,7 +120,7 @@ public sealed class SuiteRunner(RequirementRegister register)
         }
     }
 
-    private IBench Bench(RunRequest request, IRunListener listener, int index) => request.Target switch
+    internal IBench Bench(RunRequest request, IRunListener listener, int index) => request.Target switch
     {
         IDeviceTarget device => new DeviceBench(request, device, register, listener, FirstCid + (ulong)index, SecondCid + (ulong)index),
         IDriverTarget driver => new DriverBench(request, driver, register, listener, index),

@@ -8,8 +8,12 @@ namespace Vsockspec.Peers;
 /// <c>PREFIX_PORT</c>; the host connects to <c>PREFIX</c> and says <c>CONNECT PORT</c>. Seqpacket uses sockets of that kind; the host
 /// then connects to <c>PREFIX_seqpacket</c> (our convention, docs/reference-device.md).
 /// </summary>
-public sealed class HybridHostPeer(Timeline timeline, string prefix) : IHostPeer
+/// <param name="forEveryone">Whether users other than ours may connect to what is listened on; only where the folder keeps others out.</param>
+public sealed class HybridHostPeer(Timeline timeline, string prefix, bool forEveryone = false) : IHostPeer
 {
+    private const UnixFileMode Everyone =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
     private readonly List<IDisposable> opened = [];
 
     public static string PathOf(string prefix, uint port) => $"{prefix}_{port}";
@@ -21,6 +25,10 @@ public sealed class HybridHostPeer(Timeline timeline, string prefix) : IHostPeer
         try
         {
             socket.Listen(path, backlog);
+            if (forEveryone)
+            {
+                File.SetUnixFileMode(path, Everyone);
+            }
         }
         catch
         {

@@ -134,6 +134,7 @@ public sealed class BundleWriter : IRunListener, IDisposable
             OfferedFeatures = [.. FeatureNames.Of(facts.OfferedFeatures)],
             ProtocolFeatures = [.. FeatureNames.OfProtocol(facts.ProtocolFeatures)],
             Config = facts.Config,
+            UnknownOption = facts.UnknownOption ?? _target.UnknownOption,
         };
         WriteDocument();
     }

@@ -108,6 +108,9 @@ public sealed record TargetInfo
 
     /// <summary>Configuration space, hex.</summary>
     public string? Config { get; init; }
+
+    /// <summary>What its program does with an option that it cannot know: <c>exit code 2</c>, a signal, <c>ignored</c>, <c>no answer</c>. Null where it was not asked.</summary>
+    public string? UnknownOption { get; init; }
 }
 
 /// <summary>How far a run got.</summary>

@@ -46,6 +46,10 @@ public interface IDeviceTarget : ITarget
     /// </summary>
     bool IsFreshForEachCase => false;
 
+    /// <summary>What its program does with an option that it cannot know, as <see cref="UnknownOption"/> words it; null where we start no program.</summary>
+    /// <exception cref="TargetException">The manifest is wrong.</exception>
+    string? AskUnknownOption(TargetPlace place, CancellationToken cancellation) => null;
+
     /// <summary>Brings up one instance and returns when devices can be opened on it.</summary>
     /// <exception cref="TargetException">It did not come up; the message has its exit status and last lines.</exception>
     ITargetInstance Start(TargetPlace place, CancellationToken cancellation);
@@ -130,4 +134,7 @@ public sealed class TargetException(string message, bool manifest = false, Excep
 {
     /// <summary>True when the description is at fault (exit code 2), false when the target is.</summary>
     public bool IsManifestError { get; } = manifest;
+
+    /// <summary>How the target ended where it ended before it served; otherwise null.</summary>
+    public string? ExitStatus { get; init; }
 }

@@ -1,14 +1,10 @@
 using System.ComponentModel;
-using System.Diagnostics;
 
 namespace Vsockspec.Targets;
 
 /// <summary>A target that we start: one process for each instance.</summary>
 public sealed class LaunchedTarget : IDeviceTarget
 {
-    /// <summary>Between two looks at whether the socket listens.</summary>
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(2);
-
     private readonly TargetManifest _manifest;
     private readonly LaunchSpec _launch;
     private readonly Lazy<string?> _digest;
@@ -35,12 +31,18 @@ public sealed class LaunchedTarget : IDeviceTarget
 
     public bool CanRestart => true;
 
+    public string AskUnknownOption(TargetPlace place, CancellationToken cancellation)
+    {
+        LaunchSpec asking = _launch with { Command = [.. _launch.Command, UnknownOption.Text], ReadyTimeout = UnknownOption.Within(_launch.ReadyTimeout) };
+        return UnknownOption.Ask(() => new LaunchedTarget(_manifest with { Launch = asking }).Start(place, cancellation));
+    }
+
     public ITargetInstance Start(TargetPlace place, CancellationToken cancellation)
     {
         string socket = Path.Combine(place.Folder, "vhost.sock");
         string uds = Path.Combine(place.Folder, "vsock");
-        RefuseLongPath(socket);
-        RefuseLongPath($"{uds}_{uint.MaxValue}");
+        UnixSockets.RefuseLongPath(socket);
+        UnixSockets.RefuseLongPath($"{uds}_{uint.MaxValue}");
 
         Placeholders placeholders = new(socket, uds, place);
         string[] command = [.. ResolveProgram(_launch.Command).Select(placeholders.Fill)];
@@ -64,40 +66,14 @@ public sealed class LaunchedTarget : IDeviceTarget
         LaunchedInstance instance = new(process, socket, uds, place.GuestCid);
         try
         {
-            WaitUntilListening(instance, process, workingDirectory, cancellation);
+            Readiness readiness = new(Name, _manifest.File, "launch.readyTimeoutMs", socket, _launch.ReadyTimeout, () => UnixSockets.IsListening(socket, workingDirectory));
+            readiness.Await(process, cancellation);
             return instance;
         }
         catch
         {
             instance.Dispose();
             throw;
-        }
-    }
-
-    private void WaitUntilListening(LaunchedInstance instance, TargetProcess process, string workingDirectory, CancellationToken cancellation)
-    {
-        Stopwatch clock = Stopwatch.StartNew();
-        while (!(File.Exists(instance.Socket) && UnixSockets.IsListening(instance.Socket, workingDirectory)))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (process.WaitForExit(Glance))
-            {
-                throw new TargetException($"{Name}: ended with {process.ExitStatus} before it served {instance.Socket}{Said(process)}");
-            }
-
-            if (clock.Elapsed >= _launch.ReadyTimeout)
-            {
-                // A listener in another network namespace is not in our table.
-                if (File.Exists(instance.Socket) && UnixSockets.AcceptsConnection(instance.Socket))
-                {
-                    return;
-                }
-
-                string state = File.Exists(instance.Socket) ? "did not listen on" : "did not make";
-                throw new TargetException(
-                    $"{Name}: {state} the socket {instance.Socket} within {_launch.ReadyTimeout.TotalMilliseconds:0} ms "
-                    + $"(field 'launch.readyTimeoutMs' of {_manifest.File}){Said(process)}");
-            }
         }
     }
 
@@ -120,20 +96,6 @@ public sealed class LaunchedTarget : IDeviceTarget
         }
 
         return [path, .. command.Skip(1)];
-    }
-
-    private static void RefuseLongPath(string path)
-    {
-        if (path.Length > UnixSockets.MaxPathLength)
-        {
-            throw new TargetException($"the socket path {path} is longer than {UnixSockets.MaxPathLength} bytes; use a shorter TMPDIR", manifest: true);
-        }
-    }
-
-    private static string Said(TargetProcess process)
-    {
-        IReadOnlyList<string> lines = process.LastLines;
-        return lines.Count == 0 ? "; it printed nothing" : "; its last lines:\n  " + string.Join("\n  ", lines.TakeLast(10));
     }
 }
 

@@ -28,7 +28,11 @@ internal sealed class LineTail
     }
 
     /// <summary>Reads to the end of the stream.</summary>
-    public async Task Follow(Stream stream)
+    public Task Follow(Stream stream) => Follow(buffer => stream.ReadAsync(buffer));
+
+    /// <summary>Reads until nothing more comes.</summary>
+    /// <param name="read">Fills the buffer from its start; 0 is the end.</param>
+    public async Task Follow(Func<byte[], ValueTask<int>> read)
     {
         byte[] buffer = new byte[4096];
         byte[] line = new byte[MaxLineBytes];
@@ -37,7 +41,7 @@ internal sealed class LineTail
         try
         {
             int n;
-            while ((n = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0)
+            while ((n = await read(buffer).ConfigureAwait(false)) > 0)
             {
                 Volatile.Write(ref _lastHeard, Stopwatch.GetTimestamp());
                 for (int i = 0; i < n; i++)

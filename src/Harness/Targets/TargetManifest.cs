@@ -1,3 +1,7 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Vsockspec.Targets.Containers;
+
 namespace Vsockspec.Targets;
 
 /// <summary>How to start a target. Texts still hold placeholders.</summary>
@@ -24,7 +28,7 @@ public sealed record TargetManifest
     /// <summary>Over which targets are reached.</summary>
     public static readonly IReadOnlyList<string> Transports = [VhostUser, VhostKernel];
 
-    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "device", "claims", "expectations", "guest"];
+    private static readonly string[] Fields = ["name", "version", "role", "transport", "launch", "attach", "container", "device", "claims", "expectations", "guest"];
 
     public required string Name { get; init; }
 
@@ -34,10 +38,12 @@ public sealed record TargetManifest
 
     public required string Transport { get; init; }
 
-    /// <summary>With vhost-user exactly one of this and <see cref="Attach"/> is set.</summary>
+    /// <summary>With vhost-user exactly one of this, <see cref="Attach"/> and <see cref="Container"/> is set.</summary>
     public LaunchSpec? Launch { get; init; }
 
     public AttachSpec? Attach { get; init; }
+
+    public ContainerSpec? Container { get; init; }
 
     /// <summary>Path of the kernel's device node; set with vhost-kernel and only then.</summary>
     public string? Device { get; init; }
@@ -58,11 +64,12 @@ public sealed record TargetManifest
     public bool IsBuiltIn(string suites) => Path.GetDirectoryName(File) == Path.GetFullPath(Path.Combine(suites, "targets"));
 
     /// <exception cref="TargetException">The manifest describes a driver.</exception>
-    public IDeviceTarget ToTarget() => (Device, Launch) switch
+    public IDeviceTarget ToTarget() => (Device, Launch, Container) switch
     {
         _ when Role == TargetRole.Driver => throw new TargetException($"target '{Name}' is a driver, and a device is asked for; 'vsockspec list targets' shows which is what", manifest: true),
-        (not null, _) => new VhostKernelTarget(this),
-        (_, not null) => new LaunchedTarget(this),
+        (not null, _, _) => new VhostKernelTarget(this),
+        (_, not null, _) => new LaunchedTarget(this),
+        (_, _, not null) => new ContainerTarget(this),
         _ => new AttachedTarget(this),
     };
 
@@ -72,6 +79,25 @@ public sealed record TargetManifest
         try
         {
             return Read(YamlMap.Load(file));
+        }
+        catch (DataFileException e)
+        {
+            throw new TargetException(e.Message, manifest: true, e);
+        }
+    }
+
+    /// <summary>A vhost-user device that a command starts, without a file.</summary>
+    /// <param name="file">Stands for the manifest in messages; relative paths start from its folder.</param>
+    /// <exception cref="TargetException">The command is wrong.</exception>
+    public static TargetManifest OfCommand(string name, string file, IReadOnlyList<string> command)
+    {
+        // JSON is YAML, and so the one reader judges both.
+        JsonSerializerOptions readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        string launch = JsonSerializer.Serialize(command, readable);
+        string text = $"name: {JsonSerializer.Serialize(name, readable)}\nrole: device\ntransport: {VhostUser}\nlaunch:\n  command: {launch}\n";
+        try
+        {
+            return Read(YamlMap.Parse(file, text));
         }
         catch (DataFileException e)
         {
@@ -91,6 +117,7 @@ public sealed record TargetManifest
             Transport = ReadTransport(map),
             Launch = map.OptionalMap("launch") is { } launch ? ReadLaunch(launch) : null,
             Attach = map.OptionalMap("attach") is { } attach ? ReadAttach(attach) : null,
+            Container = map.OptionalMap("container") is { } container ? ContainerSpec.Read(container, path => Beside(map.File, path)) : null,
             Device = map.OptionalText("device"),
             Claims = ReadClaims(map),
             Expectations = ReadExpectations(map),
@@ -108,19 +135,23 @@ public sealed record TargetManifest
             return manifest;
         }
 
-        return (manifest.Transport, manifest.Launch, manifest.Attach, manifest.Device) switch
+        string[] ways = [.. WaysToReach(manifest).Where(way => way.IsThere).Select(way => way.Field)];
+        return (manifest.Transport, ways, manifest.Device) switch
         {
-            (VhostKernel, null, null, null) => throw map.Error("device", "is missing; name the device node: /dev/vhost-vsock"),
-            (VhostKernel, null, null, ['/', ..]) => manifest,
-            (VhostKernel, null, null, _) => throw map.Error("device", $"is '{manifest.Device}'; give the full path of the device node: /dev/vhost-vsock"),
-            (VhostKernel, not null, _, _) => throw map.Error("launch", "does not go with transport vhost-kernel: the kernel runs already"),
-            (VhostKernel, _, _, _) => throw map.Error("attach", "does not go with transport vhost-kernel; name the device node in 'device'"),
-            (_, _, _, not null) => throw map.Error("device", $"goes with transport {VhostKernel} only"),
-            (_, null, null, _) => throw map.Error("launch", "is missing; give either 'launch' (how to start the target) or 'attach' (where it runs)"),
-            (_, not null, not null, _) => throw map.Error("attach", "stands beside 'launch'; give only one of them"),
-            _ => manifest,
+            (VhostKernel, [], null) => throw map.Error("device", "is missing; name the device node: /dev/vhost-vsock"),
+            (VhostKernel, [], ['/', ..]) => manifest,
+            (VhostKernel, [], _) => throw map.Error("device", $"is '{manifest.Device}'; give the full path of the device node: /dev/vhost-vsock"),
+            (VhostKernel, ["launch" or "container", ..], _) => throw map.Error(ways[0], "does not go with transport vhost-kernel: the kernel runs already"),
+            (VhostKernel, _, _) => throw map.Error("attach", "does not go with transport vhost-kernel; name the device node in 'device'"),
+            (_, _, not null) => throw map.Error("device", $"goes with transport {VhostKernel} only"),
+            (_, [], _) => throw map.Error("launch", "is missing; give 'launch' (how to start the target), 'container' (the image to run) or 'attach' (where it runs)"),
+            (_, [_], _) => manifest,
+            _ => throw map.Error(ways[1], $"stands beside '{ways[0]}'; give only one of them"),
         };
     }
+
+    private static (string Field, bool IsThere)[] WaysToReach(TargetManifest manifest) =>
+        [("launch", manifest.Launch is not null), ("attach", manifest.Attach is not null), ("container", manifest.Container is not null)];
 
     /// <summary>A driver is judged by a device of ours, so all that there is to say of it is how its machine boots.</summary>
     private static void RefuseDeviceFields(YamlMap map, TargetManifest manifest)
@@ -135,7 +166,7 @@ public sealed record TargetManifest
             throw map.Error("transport", $"is '{manifest.Transport}'; a driver is judged over {VhostUser}");
         }
 
-        foreach ((string field, bool isThere) in ((string, bool)[])[("launch", manifest.Launch is not null), ("attach", manifest.Attach is not null), ("device", manifest.Device is not null)])
+        foreach ((string field, bool isThere) in ((string, bool)[])[.. WaysToReach(manifest), ("device", manifest.Device is not null)])
         {
             if (isThere)
             {

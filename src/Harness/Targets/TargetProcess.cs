@@ -4,7 +4,7 @@ using Tmds.Linux;
 namespace Vsockspec.Targets;
 
 /// <summary>A process in a session of its own, with its output kept and its whole process group ended on dispose.</summary>
-internal sealed class TargetProcess : IGuestMachine
+internal sealed class TargetProcess : IGuestMachine, ITargetProgram
 {
     private const int SigTerm = 15;
     private const int SigKill = 9;

@@ -15,9 +15,25 @@ internal static class UnixSockets
     /// (<c>__SO_ACCEPTCON</c> in the flags column, linux/net.h).
     /// </summary>
     /// <param name="workingDirectory">From where a relative path in the table is read.</param>
-    public static bool IsListening(string path, string workingDirectory)
+    public static bool IsListening(string path, string workingDirectory) => IsListening(path, workingDirectory, "/proc/net/unix");
+
+    /// <summary>The same of the network namespace of another process.</summary>
+    /// <param name="path">As that process names it.</param>
+    /// <exception cref="IOException">The process is gone.</exception>
+    public static bool IsListening(string path, string workingDirectory, HostProcess process) => IsListening(path, workingDirectory, $"/proc/{process.Id}/net/unix");
+
+    /// <exception cref="TargetException">The path does not fit into a socket address.</exception>
+    public static void RefuseLongPath(string path)
     {
-        foreach (string line in File.ReadLines("/proc/net/unix"))
+        if (path.Length > MaxPathLength)
+        {
+            throw new TargetException($"the socket path {path} is longer than {MaxPathLength} bytes; use a shorter TMPDIR", manifest: true);
+        }
+    }
+
+    private static bool IsListening(string path, string workingDirectory, string table)
+    {
+        foreach (string line in File.ReadLines(table))
         {
             // Num RefCount Protocol Flags Type St Inode Path
             string[] columns = line.Split(' ', 8, StringSplitOptions.RemoveEmptyEntries);

@@ -1,5 +1,6 @@
 using NUnit.Framework;
 using Vsockspec.Targets;
+using Vsockspec.Targets.Containers;
 
 namespace Vsockspec.Harness.Tests.Targets;
 
@@ -8,6 +9,7 @@ public sealed class TargetManifestTests
     private const string Head = "name: x\nrole: device\ntransport: vhost-user\n";
     private const string DriverHead = "name: x\nrole: driver\ntransport: vhost-user\n";
     private const string Launch = "launch:\n  command: [prog, \"{socket}\"]\n";
+    private const string Container = "container:\n  image: my/backend:1\n  args: [\"{socket}\"]\n";
 
     [Test]
     public void Load_CompleteLaunch_GivesEveryField()
@@ -41,6 +43,62 @@ public sealed class TargetManifestTests
 
         Assert.That(manifest.Attach, Is.EqualTo(new AttachSpec(Path.Combine(scratch.Path, "a.sock"), "/x/v", 42)));
         Assert.That(manifest.ToTarget().CanRestart, Is.False);
+    }
+
+    [Test]
+    public void OfCommand_Texts_ComeThroughAsTheyAre()
+    {
+        string[] command = ["./a b", "\"quoted\": {socket}", "ümlaut ☃ 😀", "# no comment", "back\\slash\ttab"];
+        TargetManifest manifest = TargetManifest.OfCommand("x: y", "/place/(command)", command);
+        Assert.That(manifest.Name, Is.EqualTo("x: y"));
+        Assert.That(manifest.Launch!.Command, Is.EqualTo(command));
+        Assert.That(
+            () => TargetManifest.OfCommand("x", "/place/(command)", ["prog"]),
+            Throws.TypeOf<TargetException>().With.Message.StartsWith("/place/(command):5: field 'launch.command' nowhere says {socket}"));
+    }
+
+    [Test]
+    public void Load_CompleteContainer_GivesEveryField()
+    {
+        using Scratch scratch = new();
+        TargetManifest manifest = TargetManifest.Load(scratch.Write(
+            "m.yaml",
+            Head + Container + "  env: {LOG: \"{cid}\"}\n  mounts: [{source: conf, target: /etc/app}, {source: /data, target: /data/, writable: true}]\n  user: \"{user}\"\n"
+            + "  writableRoot: true\n  init: true\n  memoryMiB: 64\n  processes: 10\n  readyTimeoutMs: 1500\n"));
+
+        ContainerSpec container = manifest.Container!;
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(container.Image, Is.EqualTo("my/backend:1"));
+            Assert.That(container.Arguments, Is.EqualTo(["{socket}"]));
+            Assert.That(container.Environment["LOG"], Is.EqualTo("{cid}"));
+            Assert.That(container.Mounts, Is.EqualTo([new ContainerMount(Path.Combine(scratch.Path, "conf"), "/etc/app", false), new ContainerMount("/data", "/data", true)]));
+            Assert.That(container.User, Is.EqualTo(ContainerSpec.OwnUser));
+            Assert.That((container.WritableRoot, container.HasInit, container.MemoryMiB, container.Processes), Is.EqualTo((true, true, 64, 10)));
+            Assert.That(container.ReadyTimeout, Is.EqualTo(TimeSpan.FromMilliseconds(1500)));
+            Assert.That(manifest.ToTarget(), Is.TypeOf<ContainerTarget>());
+        }
+    }
+
+    [TestCase("", ":1: field 'launch' is missing; give 'launch' (how to start the target), 'container' (the image to run) or 'attach'")]
+    [TestCase(Container + Launch, ":5: field 'container' stands beside 'launch'; give only one of them")]
+    [TestCase("container: {image: a}\n", ":4: field 'container.args' nowhere says {socket}")]
+    [TestCase("container: {args: ['{socket}']}\n", ":4: field 'container.image' is missing")]
+    [TestCase("container: {image: 'a b', args: ['{socket}']}\n", ":4: field 'container.image' is 'a b'; write it as for docker run")]
+    [TestCase("container: {image: --privileged, args: ['{socket}']}\n", ":4: field 'container.image' is '--privileged'")]
+    [TestCase("container: {image: a, args: ['{socket}', '{dotnet}']}\n", ":4: field 'container.args' has the unknown placeholder {dotnet}")]
+    [TestCase(Container + "  mounts: [{source: a, target: etc}]\n", "field 'container.mounts[0].target' is 'etc'; give the full path")]
+    [TestCase(Container + "  mounts: [{source: a, target: /}]\n", "field 'container.mounts[0].target' is '/'")]
+    [TestCase(Container + "  mounts: [{source: a, target: /x/../run}]\n", "field 'container.mounts[0].target' is '/run', which hides /run/vsockspec")]
+    [TestCase(Container + "  mounts: [{source: a, target: /run/vsockspec/x}]\n", "which hides /run/vsockspec")]
+    [TestCase(Container + "  memoryMiB: 1\n", ":7: field 'container.memoryMiB' is '1'; write a whole number from 16")]
+    [TestCase(Container + "  network: host\n", ":7: unknown field 'container.network'")]
+    public void Load_WrongContainer_NamesFieldAndRemedy(string rest, string problem)
+    {
+        using Scratch scratch = new();
+        TargetException? refused = Assert.Throws<TargetException>(() => TargetManifest.Load(scratch.Write("m.yaml", Head + rest)));
+        Assert.That(refused!.Message, Does.Contain(problem));
+        Assert.That(refused.IsManifestError, Is.True);
     }
 
     [Test]
@@ -127,7 +185,7 @@ public sealed class TargetManifestTests
     [TestCase(Head + "launch:\n  command: [prog, \"{socket}\"]\n  readyTimeoutMs: soon\n", ":6: field 'launch.readyTimeoutMs' is 'soon'; write a whole number")]
     [TestCase(Head + "launch:\n  command: [prog, \"{socket}\"]\n  env: [a]\n", ":6: field 'launch.env' must have fields of its own")]
     [TestCase(Head + Launch + "attach: {socket: a, uds: b, cid: 3}\n", ":6: field 'attach' stands beside 'launch'")]
-    [TestCase(Head, ":1: field 'launch' is missing; give either 'launch'")]
+    [TestCase(Head, ":1: field 'launch' is missing; give 'launch'")]
     [TestCase(Head + "attach: {socket: a, uds: b}\n", ":4: field 'attach.cid' is missing")]
     [TestCase(Head + "attach: {socket: a, uds: b, cid: 2}\n", ":4: field 'attach.cid' is '2'; write a whole number from 3")]
     [TestCase("role: device\ntransport: vhost-user\n" + Launch, ":1: field 'name' is missing")]
@@ -135,6 +193,7 @@ public sealed class TargetManifestTests
     [TestCase("name: x\nrole: device\ntransport: pci\n" + Launch, ":3: field 'transport' is 'pci'")]
     [TestCase("name: x\nrole: device\ntransport: vhost-kernel\n", ":1: field 'device' is missing; name the device node")]
     [TestCase("name: x\nrole: device\ntransport: vhost-kernel\ndevice: vhost-vsock\n", ":4: field 'device' is 'vhost-vsock'; give the full path")]
+    [TestCase("name: x\nrole: device\ntransport: vhost-kernel\n" + Container, ":5: field 'container' does not go with transport vhost-kernel")]
     [TestCase("name: x\nrole: device\ntransport: vhost-kernel\n" + Launch, ":5: field 'launch' does not go with transport vhost-kernel")]
     [TestCase(Head + Launch + "device: /dev/vhost-vsock\n", ":6: field 'device' goes with transport vhost-kernel only")]
     [TestCase(Head + Launch + "claims: [streem]\n", ":6: field 'claims' has the unknown feature 'streem' (did you mean 'stream'?)")]
