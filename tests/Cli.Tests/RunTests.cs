@@ -50,6 +50,35 @@ public sealed class RunTests
         Assert.That(terminal.Out, Does.Contain(Hint));
     }
 
+    [Test]
+    public void Report_SinceAnEarlierBundle_SaysWhatChanged()
+    {
+        using Terminal before = new();
+        before.Run("run", "--out", before.PathOf("b"));
+        using Terminal terminal = new() { Judge = run => run.FullName == "VSC-0101[packed]" ? Verdict.Fail : Verdict.Pass };
+        terminal.Run("run", "--out", terminal.PathOf("b"));
+
+        Assert.That(terminal.Run("report", terminal.PathOf("b"), "--since", before.PathOf("b")), Is.EqualTo(1), terminal.Error);
+        Assert.That(File.ReadAllText(terminal.PathOf("b/report.html")), Does.Contain("1 verdict changed, 1 for the worse."));
+    }
+
+    [Test]
+    public void Report_OfAnAttestedBundle_LeavesItAsItIs()
+    {
+        using Terminal terminal = new();
+        terminal.Run("run", "--out", terminal.PathOf("b"));
+        terminal.Write("b/attestation.dsse.json", "{}");
+        terminal.Write("b/report.html", "attested");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(terminal.Run("report", terminal.PathOf("b")), Is.Zero, terminal.Error);
+            Assert.That(terminal.Run("report", terminal.PathOf("b"), "--since", terminal.PathOf("b")), Is.EqualTo(2));
+            Assert.That(terminal.Error, Does.Contain("is attested"));
+            Assert.That(File.ReadAllText(terminal.PathOf("b/report.html")), Is.EqualTo("attested"));
+        }
+    }
+
     [TestCase(Verdict.Pass, 0)]
     [TestCase(Verdict.NonStrict, 0)]
     [TestCase(Verdict.Informational, 0)]

@@ -79,7 +79,7 @@ public static class Bundle
         yield return (SummaryFile, MarkdownSummary.Render(report, certificate));
         yield return (CtrfFile, Ctrf.Render(report));
         yield return (SarifFile, Sarif.Render(report, register));
-        yield return (HtmlFile, HtmlReport.Render(report, register, folder, earlier));
+        yield return (HtmlFile, HtmlReport.Render(report, register, folder, earlier, certificate));
         if (certificate is not null)
         {
             yield return (CertificateFile, BundleJson.Document(certificate));

@@ -55,7 +55,7 @@ internal static class BundleJson
     private static RunReport ParseDocument(ReadOnlySpan<byte> json, JsonSerializerOptions options)
     {
         RunReport report = JsonSerializer.Deserialize(json, TypeInfo<RunReport>(options)) ?? throw new JsonException("null");
-        return report with { Guests = report.Guests ?? [], Cases = [.. report.Cases.Select(WithDefaults)], Parts = report.Parts ?? [] };
+        return report with { Guests = [.. (report.Guests ?? []).Select(WithDefaults)], Cases = [.. report.Cases.Select(WithDefaults)], Parts = report.Parts ?? [] };
     }
 
     private static Certificate ParseCertificate(ReadOnlySpan<byte> json, JsonSerializerOptions options) =>
@@ -67,6 +67,13 @@ internal static class BundleJson
         Recorded = result.Recorded ?? new SortedDictionary<string, string>(StringComparer.Ordinal),
         Findings = result.Findings ?? [],
         Hints = result.Hints ?? [],
+    };
+
+    private static GuestRecord WithDefaults(GuestRecord guest) => guest with
+    {
+        Problems = guest.Problems ?? [],
+        GivenUp = guest.GivenUp ?? [],
+        DriverFindings = guest.DriverFindings ?? [],
     };
 
     private static JsonTypeInfo<T> TypeInfo<T>(JsonSerializerOptions options) => (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));

@@ -14,11 +14,16 @@ public sealed partial class HtmlReportTests
 {
     private const string Evil = "</script></style><img src=x onerror=alert(1)>\"'&amp;\u202e\u0000<svg/onload=alert(2)>";
 
+    private static Certificate EvilCertificate => Sample.Certificate with
+    {
+        Statement = Evil, Reasons = [new CertificateReason(Evil, Evil, Evil)], Notes = [Evil], Profiles = [Evil], Skipped = [new SkippedCases(Verdict.NotSupported, Evil, [Evil])],
+    };
+
     [Test]
     public void Html_SmallRun_IsAsApproved()
     {
         using SmallBundle bundle = new();
-        Snapshot.Match(WithoutAssets(HtmlReport.Render(bundle.Report, bundle.Register, bundle.Folder, Sample.Report())), "report.html");
+        Snapshot.Match(WithoutAssets(HtmlReport.Render(bundle.Report, bundle.Register, bundle.Folder, Sample.Report(), Sample.Certificate)), "report.html");
     }
 
     [Test]
@@ -43,7 +48,7 @@ public sealed partial class HtmlReportTests
             Requirements = [new RequirementVerdict("VS-CRED-DEV-1", RequirementLevel.Must, Verdict.Fail, [Evil])],
         };
 
-        string html = WithoutAssets(HtmlReport.Render(report, bundle.Register, bundle.Folder, report));
+        string html = WithoutAssets(HtmlReport.Render(report, bundle.Register, bundle.Folder, report, EvilCertificate));
 
         XDocument page = XDocument.Parse(html.Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         using (Assert.EnterMultipleScope())

@@ -38,6 +38,19 @@ public sealed class RenderingTests
         }
     }
 
+    /// <summary>Bundles of earlier versions of the suite lack fields that there are now.</summary>
+    [Test]
+    public void Documents_OfEveryPublishedBundle_AreRendered()
+    {
+        string[] folders = [.. Directory.GetFiles(Repository.PathOf("reports"), Bundle.ResultsFile, SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!)];
+        Assert.That(folders, Has.Length.GreaterThanOrEqualTo(5));
+        foreach (string folder in folders)
+        {
+            RunReport report = Bundle.Open(folder, Sample.Register);
+            Assert.That(Bundle.Documents(folder, report, Sample.Register).Select(d => d.Content.Length), Has.All.GreaterThan(0), folder);
+        }
+    }
+
     [Test]
     public void JUnit_TextsOfTargets_CannotBreakTheXml()
     {

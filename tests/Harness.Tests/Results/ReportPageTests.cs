@@ -28,7 +28,7 @@ public sealed class ReportPageTests
         string wide = new('w', 500);
         RunReport report = bundle.Build([.. bundle.Report.Cases, Sample.Failed with { Id = "VSC-0106", Observed = wide, Log = wide + "\nlast line", Expected = $"a {wide}", FailureCode = wide[..80], Trace = null }]);
         page = Path.Combine(folder, "report.html");
-        File.WriteAllBytes(page, HtmlReport.Render(report, bundle.Register, bundle.Folder, Sample.Report()));
+        File.WriteAllBytes(page, HtmlReport.Render(report, bundle.Register, bundle.Folder, Sample.Report(), Sample.Certificate));
         string[] flags = Environment.UserName == "root" ? ["--no-sandbox"] : [];
         browser = await Puppeteer.LaunchAsync(new LaunchOptions
         {

@@ -10,12 +10,14 @@ public static class HtmlReport
 {
     /// <param name="folder">The bundle's folder, whose traces are shown; null: none are.</param>
     /// <param name="earlier">An earlier run to compare with; null: none.</param>
-    public static byte[] Render(RunReport report, RequirementRegister register, string? folder = null, RunReport? earlier = null)
+    /// <param name="certificate">Null: the run was not made for one.</param>
+    public static byte[] Render(RunReport report, RequirementRegister register, string? folder = null, RunReport? earlier = null, Certificate? certificate = null)
     {
-        ReportContext context = new(report, register, folder, earlier);
+        ReportContext context = new(report, register, folder, earlier, certificate);
         TimelineView timelines = new(context);
         ISection[] sections =
         [
+            new CertificateSection(context),
             new FailureSection(
                 context, timelines, "failures", "Failures",
                 "What needs somebody's attention, the rule first, then what was expected and what happened.",

@@ -5,7 +5,8 @@ namespace Vsockspec.Results.Html;
 /// <summary>What the sections of a report are made from.</summary>
 /// <param name="Folder">The bundle's folder, for the traces; null: there are none to be read.</param>
 /// <param name="Earlier">An earlier run to compare with; null: none.</param>
-internal sealed record ReportContext(RunReport Report, RequirementRegister Register, string? Folder, RunReport? Earlier)
+/// <param name="Certificate">Null: the run was not made for one.</param>
+internal sealed record ReportContext(RunReport Report, RequirementRegister Register, string? Folder, RunReport? Earlier, Certificate? Certificate)
 {
     /// <summary>In order of id.</summary>
     public IReadOnlyList<CaseGroup> Groups { get; } =
