@@ -75,7 +75,7 @@ public sealed class LabTests
     {
         using Terminal place = new();
 
-        // The reference device; its second start, the one for the first case that wants a process of its own, takes the kernel along.
+        // The reference device; its third start, the one for the first case that wants a process of its own, takes the kernel along. The first only hears an unknown option.
         string dll = Path.Combine(AppContext.BaseDirectory, "Vsockspec.Reference.dll");
         string counter = place.PathOf("starts");
         string manifest = place.Write(
@@ -88,7 +88,7 @@ public sealed class LabTests
               command:
                 - /bin/sh
                 - -c
-                - 'echo x >> {{counter}}; if [ "$(wc -l < {{counter}})" = 2 ]; then sync; echo c > /proc/sysrq-trigger; fi; exec "$@"'
+                - 'echo x >> {{counter}}; if [ "$(wc -l < {{counter}})" = 3 ]; then sync; echo c > /proc/sysrq-trigger; fi; exec "$@"'
                 - sh
                 - "{dotnet}"
                 - exec
