@@ -33,7 +33,7 @@ internal sealed class CertificateSection(ReportContext context) : ISection
             html.Fact("valid until", Day(certificate.ValidUntil));
             foreach (CertificateReason reason in certificate.Reasons.Take(MostReasons))
             {
-                html.Fact("because", $"{(reason.Case is { } name ? $"{name}: " : "")}{reason.Text}");
+                html.Fact("because", reason.Text);
             }
 
             html.Fact("because", certificate.Reasons.Count > MostReasons ? $"{certificate.Reasons.Count - MostReasons} more reasons are in {Bundle.CertificateFile}" : null);

@@ -44,7 +44,7 @@ public static class HtmlReport
 
     private static void WritePage(HtmlWriter html, ReportContext context, ISection[] sections)
     {
-        VerdictSentence verdict = VerdictSentence.Of(context.Report);
+        VerdictSentence verdict = VerdictSentence.Of(context.Report).Under(context.Certificate);
         using (html.Open(Tag.Html, Attr.Lang("en")))
         {
             WriteHead(html, $"{context.TargetName}: {verdict.Headline} – vsockspec");

@@ -33,6 +33,22 @@ internal sealed record VerdictSentence(string Headline, string Text, string Styl
         };
     }
 
+    /// <summary>The same as a certificate puts it: who reads one line reads whether the target is certified. A known failure passes a run and no certificate.</summary>
+    public VerdictSentence Under(Certificate? certificate)
+    {
+        if (certificate is null)
+        {
+            return this;
+        }
+
+        bool isCertified = certificate.Verdict == CertificateVerdict.Certified;
+        return this with
+        {
+            Headline = $"{(isCertified ? "Certified" : "Not certified")}: {char.ToLowerInvariant(Headline[0])}{Headline[1..]}",
+            Style = isCertified ? Style : "fail",
+        };
+    }
+
     private static string Finding(RunReport report, int failed, int known)
     {
         string name = report.Target.Name;
