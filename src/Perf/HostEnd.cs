@@ -18,6 +18,7 @@ internal sealed class HostEnd
         {
             try
             {
+                using CpuAffinity? place = Placement.HostEnd();
                 body();
             }
             catch (Exception e) when (e is PerfException or IOException)

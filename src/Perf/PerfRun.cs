@@ -1,4 +1,5 @@
 using HdrHistogram;
+using Vsockspec.Interop;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
@@ -18,6 +19,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         DateTimeOffset started = time.GetUtcNow();
         using InstanceFolder folder = InstanceFolder.Create();
         using ITargetInstance instance = target.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
+        using CpuAffinity? place = Placement.Driver();
         MachineLimits limits = MachineLimits.Measure();
         List<ThroughputResult> throughput = [];
         foreach (Direction direction in (Direction[])[Direction.GuestToHost, Direction.HostToGuest])

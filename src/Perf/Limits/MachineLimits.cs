@@ -38,6 +38,7 @@ public sealed record MachineLimits(double MemcpyBytesPerSecond, double EventfdRo
         using EventFd pong = new();
         Thread other = new(() =>
         {
+            using CpuAffinity? place = Placement.HostEnd();
             for (int i = 0; i < Times; i++)
             {
                 Await(ping);
