@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Vsockspec.Guests.Protocol;
 
 namespace Vsockspec.Agent;
@@ -43,6 +44,48 @@ internal static class BulkCalls
         return transfer.ToReply();
     }
 
+    /// <summary>As <see cref="Send"/>, of a repeated seed's stream, which is made before the time begins.</summary>
+    public static byte[] RepeatSend(CallContext context, ref MessageReader reader)
+    {
+        Transfer transfer = Transfer.Read(context, ref reader);
+        RepeatedSeed stream = new(transfer.Seed, transfer.Buffer.Length);
+        transfer.BeginTime();
+        while (transfer.Left > 0 && transfer.Go)
+        {
+            ReadOnlySpan<byte> data = stream.At(transfer.Place + transfer.Moved, (int)Math.Min(transfer.Left, (ulong)transfer.Buffer.Length));
+            transfer.Note(Libc.Send(transfer.Fd, ref MemoryMarshal.GetReference(data), data.Length, transfer.Flags), data.Length);
+        }
+
+        return transfer.ToUncheckedReply();
+    }
+
+    /// <summary>
+    /// As <see cref="Receive"/>, of a repeated seed's stream. Ends with the first difference. A byte to whoever measures at the other end says that it begins, and another that all has
+    /// come without a difference.
+    /// </summary>
+    public static byte[] RepeatReceive(CallContext context, ref MessageReader reader)
+    {
+        Transfer transfer = Transfer.Read(context, ref reader);
+        RepeatedSeed stream = new(transfer.Seed, transfer.Buffer.Length);
+        transfer.BeginTime();
+        transfer.Tell(AgentProtocol.Ready);
+        while (transfer.Left > 0 && transfer.Go && transfer.FirstDifference < 0)
+        {
+            Span<byte> data = transfer.Buffer.AsSpan(0, (int)Math.Min(transfer.Left, (ulong)transfer.Buffer.Length));
+            ulong before = transfer.Moved;
+            transfer.Note(Libc.Receive(transfer.Fd, ref data[0], data.Length, transfer.Flags), data.Length);
+            int difference = stream.FirstDifference(transfer.Place + before, data[..(int)(transfer.Moved - before)]);
+            transfer.FirstDifference = difference < 0 ? -1 : (long)before + difference;
+        }
+
+        if (transfer.Left == 0 && transfer.Go && transfer.FirstDifference < 0)
+        {
+            transfer.Tell(AgentProtocol.Acknowledgement);
+        }
+
+        return transfer.ToUncheckedReply();
+    }
+
     /// <summary>Sends back what comes until the count is reached, the peer sends no more, or the socket refuses.</summary>
     public static byte[] Echo(CallContext context, ref MessageReader reader)
     {
@@ -68,8 +111,8 @@ internal static class BulkCalls
     private sealed class Transfer
     {
         private readonly CallContext _context;
-        private readonly long _begin = Stopwatch.GetTimestamp();
         private readonly ulong _total;
+        private long _begin = Stopwatch.GetTimestamp();
         private uint _checksum = Checksum.Begin;
         private uint _calls;
         private bool _ended;
@@ -120,19 +163,31 @@ internal static class BulkCalls
                 : throw new MalformedMessageException("a transfer in chunks of nothing");
         }
 
-        /// <summary>Takes in what one system call did.</summary>
+        /// <summary>The time begins now, not when the request was read.</summary>
+        public void BeginTime() => _begin = Stopwatch.GetTimestamp();
+
+        /// <summary>Takes in what one system call did, and the bytes that it moved.</summary>
         public void Note(nint moved, ReadOnlySpan<byte> data)
+        {
+            Note(moved, data.Length);
+            _checksum = Checksum.Add(_checksum, data[..(int)Math.Clamp(moved, 0, data.Length)]);
+        }
+
+        /// <summary>Takes in what one system call did.</summary>
+        /// <param name="room">What it could have moved at most; with MSG_TRUNC it says more than it stored.</param>
+        public void Note(nint moved, int room)
         {
             NoteFailure(moved);
             _ended |= moved == 0;
             if (moved > 0)
             {
-                // With MSG_TRUNC more than what was stored.
-                _checksum = Checksum.Add(_checksum, data[..(int)Math.Min(moved, data.Length)]);
-                Moved += (ulong)Math.Min(moved, data.Length);
+                Moved += (ulong)Math.Min(moved, room);
                 _calls++;
             }
         }
+
+        /// <summary>Sends one byte that is no part of the transfer.</summary>
+        public void Tell(byte word) => NoteFailure(Libc.Send(Fd, ref word, 1, Libc.NoSignal));
 
         public void NoteFailure(nint result)
         {
@@ -147,10 +202,15 @@ internal static class BulkCalls
             }
         }
 
-        public byte[] ToReply() => new CallResult((long)Moved, _failure.Errno).Begin()
+        public byte[] ToReply() => ToReply(Checksum.End(_checksum));
+
+        /// <summary>Of a transfer of which no checksum was made.</summary>
+        public byte[] ToUncheckedReply() => ToReply(0);
+
+        private byte[] ToReply(uint checksum) => new CallResult((long)Moved, _failure.Errno).Begin()
             .Add(Stopwatch.GetElapsedTime(_begin).Ticks)
             .Add(_calls)
-            .Add(Checksum.End(_checksum))
+            .Add(checksum)
             .Add(FirstDifference)
             .Add(_ended)
             .Written.ToArray();

@@ -10,8 +10,10 @@ internal static partial class Libc
 {
     public const int Eintr = 4;
     public const int Eagain = 11;
+    public const int Epipe = 32;
     public const int ReadWrite = 2;
     public const int NonBlocking = 0x800;
+    public const int NoSignal = 0x4000;
     public const int CloseOnExec = 0x8_0000;
     public const int NoControllingTerminal = 0x100;
 

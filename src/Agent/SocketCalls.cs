@@ -6,8 +6,8 @@ namespace Vsockspec.Agent;
 /// <summary>Calls on sockets that move no data. Addresses and option values are bytes that the client lays out, right or wrong.</summary>
 internal static class SocketCalls
 {
-    private const int Vsock = 40;
-    private const int FamilyNotSupported = 97;
+    internal const int Vsock = 40;
+    internal const int FamilyNotSupported = 97;
     private const int MaxAddress = 128;
     private const int MaxOption = 4096;
     private const int GetFlags = 3;
@@ -150,8 +150,16 @@ internal static class SocketCalls
 
     private static byte[] Address(ref MessageReader reader, out uint length)
     {
-        ReadOnlySpan<byte> address = reader.Bytes();
+        byte[] address = ReadAddress(ref reader, out length);
         reader.End();
+        return address;
+    }
+
+    /// <summary>An address with further arguments after it.</summary>
+    /// <param name="length">Of the address; what is returned has a byte more, so that there is one to point at.</param>
+    internal static byte[] ReadAddress(ref MessageReader reader, out uint length)
+    {
+        ReadOnlySpan<byte> address = reader.Bytes();
         length = (uint)address.Length;
         return [.. address, 0];
     }

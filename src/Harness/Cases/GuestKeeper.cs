@@ -108,7 +108,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
 
     private Guest Boot(ITargetInstance target, Func<GuestVsock, CancellationToken, Guest> boot, CancellationToken cancellation)
     {
-        guest = boot(wire?.Device ?? DeviceOf(target), cancellation);
+        guest = boot(wire?.Device ?? GuestVsock.Of(target), cancellation);
         Learn();
         record = GuestRecord.Of(guest, accepted);
         Tell(record);
@@ -229,13 +229,6 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     }
 
     public void Dispose() => Release();
-
-    internal static GuestVsock DeviceOf(ITargetInstance target) => target switch
-    {
-        IVhostUserInstance back => new GuestVsock.VhostUser(back.Socket),
-        IVhostKernelInstance kernel => new GuestVsock.Kernel(kernel.GuestCid),
-        _ => throw new GuestException("no guest boots on a target of this transport"),
-    };
 
     /// <summary>
     /// Who is at fault, the device or the guest's kernel, is for people to find out: a kernel must bear any device, but it may have been the device

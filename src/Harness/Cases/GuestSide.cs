@@ -53,7 +53,7 @@ public sealed class GuestSide : IDisposable
         {
             instance = target.Start(new TargetPlace(folder.Path, guestCid), cancellation);
             wire = GuestWire.On(instance);
-            guest = source.Boot(wire?.Device ?? GuestKeeper.DeviceOf(instance), cancellation);
+            guest = source.Boot(wire?.Device ?? GuestVsock.Of(instance), cancellation);
             return new GuestSide(instance, wire, folder, guest, instance.OpenHost(timeline));
         }
         catch

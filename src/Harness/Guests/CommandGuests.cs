@@ -6,7 +6,9 @@ namespace Vsockspec.Guests;
 /// <param name="manifest">Its path.</param>
 /// <param name="kernels">Opens the cache of kernels.</param>
 /// <param name="kernelName">Another kernel than the manifest's; null: that one.</param>
-public sealed class CommandGuests(GuestSpec spec, string manifest, Func<KernelStore> kernels, string? kernelName, Action<string> progress) : IGuestSource
+/// <param name="programs">Further programs that guests have which boot our image; null: none.</param>
+public sealed class CommandGuests(
+    GuestSpec spec, string manifest, Func<KernelStore> kernels, string? kernelName, Action<string> progress, IReadOnlyList<GuestFile>? programs = null) : IGuestSource
 {
     private readonly Lock _gate = new();
     private (GuestKernel Kernel, GuestImage Image)? _made;
@@ -31,7 +33,7 @@ public sealed class CommandGuests(GuestSpec spec, string manifest, Func<KernelSt
                 string name = kernelName ?? spec.Kernel;
                 GuestKernel kernel = name == UmlKernel.Name ? UmlKernel.Get(ToolBox.OfThisMachine, cancellation) : kernels().Fetch(name, progress, cancellation);
                 string agent = AgentProgram.Find(GuestCache.Agents(), progress, cancellation);
-                _made = (kernel, GuestImage.Build(kernel, agent, null, cancellation, spec.Modules));
+                _made = (kernel, GuestImage.Build(kernel, agent, null, cancellation, spec.Modules, programs));
             }
 
             return _made.Value;

@@ -4,10 +4,15 @@ namespace Vsockspec.Guests;
 /// <param name="kernels">Opens the cache of kernels.</param>
 /// <param name="kernelName">As <see cref="KernelStore"/> takes it.</param>
 /// <param name="options">How the machines are to be; the device is that of each boot.</param>
-public sealed class QemuGuests(Func<KernelStore> kernels, string kernelName, QemuOptions options, Action<string> progress) : IGuestSource
+/// <param name="programs">Further programs that guests have; null: none.</param>
+public sealed class QemuGuests(Func<KernelStore> kernels, string kernelName, QemuOptions options, Action<string> progress, IReadOnlyList<GuestFile>? programs = null)
+    : IGuestSource
 {
     private readonly Lock _gate = new();
     private (QemuLauncher Launcher, GuestKernel Kernel, GuestImage Image)? _made;
+
+    /// <summary>The kernel's.</summary>
+    public string Name => kernelName;
 
     public bool CanRestart => true;
 
@@ -30,7 +35,7 @@ public sealed class QemuGuests(Func<KernelStore> kernels, string kernelName, Qem
                 QemuLauncher launcher = QemuLauncher.OfThisMachine(ToolBox.OfThisMachine);
                 GuestKernel kernel = kernels().Fetch(kernelName, progress, cancellation);
                 string agent = AgentProgram.Find(GuestCache.Agents(), progress, cancellation);
-                _made = (launcher, kernel, GuestImage.Build(kernel, agent, null, cancellation, QemuLauncher.Modules(options.Machine)));
+                _made = (launcher, kernel, GuestImage.Build(kernel, agent, null, cancellation, QemuLauncher.Modules(options.Machine), programs));
             }
 
             return _made.Value;

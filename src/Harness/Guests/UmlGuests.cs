@@ -1,10 +1,13 @@
 namespace Vsockspec.Guests;
 
 /// <summary>Guests in user-mode Linux. Kernel, agent and image are made once, when the first guest is asked for.</summary>
-public sealed class UmlGuests(Action<string> progress) : IGuestSource
+/// <param name="programs">Further programs that guests have; null: none.</param>
+public sealed class UmlGuests(Action<string> progress, IReadOnlyList<GuestFile>? programs = null) : IGuestSource
 {
     private readonly Lock _gate = new();
     private (GuestKernel Kernel, GuestImage Image)? _made;
+
+    public string Name => UmlKernel.Name;
 
     public Guest Boot(GuestVsock device, CancellationToken cancellation)
     {
@@ -28,7 +31,7 @@ public sealed class UmlGuests(Action<string> progress) : IGuestSource
             {
                 string agent = AgentProgram.Find(GuestCache.Agents(), progress, cancellation);
                 GuestKernel kernel = UmlKernel.Get(ToolBox.OfThisMachine, cancellation);
-                _made = (kernel, GuestImage.Build(kernel, agent, null, cancellation));
+                _made = (kernel, GuestImage.Build(kernel, agent, null, cancellation, programs: programs));
             }
 
             return _made.Value;

@@ -34,9 +34,9 @@ public sealed class HostConnection : IDisposable
     private const int MaxHandshakeLine = 64;
     private readonly Timeline timeline;
     private readonly LocalSocket socket;
-    private readonly byte[] scratch = new byte[64 * 1024];
     private readonly IOutbox outbox;
     private bool pumped;
+    private byte[]? scratch;
 
     internal HostConnection(Timeline timeline, LocalSocket socket, HostFamily family)
     {
@@ -47,6 +47,9 @@ public sealed class HostConnection : IDisposable
     }
 
     public HostFamily Family { get; }
+
+    /// <summary>For data that is dropped; made when it is needed, for there may be thousands of connections.</summary>
+    private byte[] Scratch => scratch ??= new byte[64 * 1024];
 
     /// <summary>What reading has told so far.</summary>
     public HostEnd End { get; private set; }
@@ -127,7 +130,7 @@ public sealed class HostConnection : IDisposable
         timeline.WaitUntil(
             () =>
             {
-                while (End == HostEnd.Open && TryReceive(scratch, out _))
+                while (End == HostEnd.Open && TryReceive(Scratch, out _))
                 {
                 }
 
@@ -245,7 +248,7 @@ public sealed class HostConnection : IDisposable
         _ = timeline.WaitUntil(
             () =>
             {
-                while (End == HostEnd.Open && TryReceive(scratch, out int n))
+                while (End == HostEnd.Open && TryReceive(Scratch, out int n))
                 {
                     extra += n;
                 }

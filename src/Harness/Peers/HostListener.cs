@@ -29,6 +29,9 @@ public sealed class HostListener : IDisposable
 
     public SocketType Type { get; }
 
+    /// <summary>For callers that poll.</summary>
+    public int Fd => socket.Fd;
+
     /// <summary>A connection that is waiting, or null.</summary>
     public HostConnection? TryAccept()
     {

@@ -3,8 +3,6 @@ using System.Globalization;
 using NUnit.Framework;
 using Vsockspec.Guests;
 using Vsockspec.Harness.Tests.Targets;
-using Vsockspec.Interop;
-using Vsockspec.Targets;
 
 namespace Vsockspec.Harness.Tests.Guests;
 
@@ -16,45 +14,19 @@ public sealed class AgentProgramCallTests
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly CallLimit Long = new(Patience);
 
-    private TargetProcess _agent = null!;
+    private LocalAgent _agent = null!;
+
     private AgentClient _client = null!;
 
     [OneTimeSetUp]
     public void StartTheAgent()
     {
-        string[] missing = [.. ((string[])["clang", "ld.lld"]).Where(tool => ToolBox.OfThisMachine.Find(tool) is null)];
-        if (missing.Length > 0)
-        {
-            string problem = $"{string.Join(", ", missing)}: not on this machine; run ci/setup.sh";
-            if (Environment.GetEnvironmentVariable("CI") == "true")
-            {
-                Assert.Fail(problem);
-            }
-
-            Assert.Ignore(problem);
-        }
-
-        string program = AgentProgram.Find(GuestCache.Agents(), TestContext.Progress.WriteLine, CancellationToken.None);
-        (UnixStream ours, UnixStream theirs) = UnixStream.Pair();
-        using (theirs)
-        {
-            using Inheritance line = new(theirs.Handle);
-            _agent = TargetProcess.Start(
-                // dash knows no descriptor above 9.
-                ["/bin/bash", "-c", string.Create(CultureInfo.InvariantCulture, $"exec \"$0\" --stdio <&{line.Fd} >&{line.Fd}"), program],
-                new Dictionary<string, string>(StringComparer.Ordinal),
-                "/");
-        }
-
-        _client = new AgentClient(new AgentConnection(ours, () => ""));
+        _agent = LocalAgent.Start();
+        _client = _agent.Client;
     }
 
     [OneTimeTearDown]
-    public void EndTheAgent()
-    {
-        _client?.Dispose();
-        _agent?.Dispose();
-    }
+    public void EndTheAgent() => _agent?.Dispose();
 
     [Test]
     public async Task Execute_ProgramThatFails_TellsItsCodeAndBothOutputs()

@@ -46,6 +46,18 @@ public enum AgentCall : ushort
     /// <summary>The machine starts anew; there is no answer but the hello of the agent that comes up.</summary>
     Restart = 29,
 
+    /// <summary>As BulkSend, of a stream that is made beforehand: for measuring.</summary>
+    RepeatSend = 30,
+
+    /// <summary>As BulkReceive, of such a stream; acknowledged over the connection.</summary>
+    RepeatReceive = 31,
+
+    /// <summary>Sends and waits for the echo, many times, each timed in the guest.</summary>
+    RoundTrips = 32,
+
+    /// <summary>Connects and closes, many times, each connect timed in the guest.</summary>
+    Connects = 33,
+
     /// <summary>Runs a program of the guest to its end and gives the end of its output.</summary>
     Execute = 40,
 }

@@ -1,7 +1,7 @@
 namespace Vsockspec.Guests.Protocol;
 
 /// <summary>
-/// What the agent in a guest and its client agree on. These sources are compiled into both; a change of any byte here is a new
+/// What the agent in a guest and its client agree on. These sources are compiled into both; a change of any byte here, but not a further call, is a new
 /// <see cref="Version"/>.
 /// </summary>
 public static class AgentProtocol
@@ -16,6 +16,21 @@ public static class AgentProtocol
 
     /// <summary>Bytes that one send or receive may move when they come from a seed, or are only compared.</summary>
     public const int MaxSeeded = 4 << 20;
+
+    /// <summary>A repeated seed's stream begins anew after so many bytes.</summary>
+    public const int RepeatPeriod = 64 << 10;
+
+    /// <summary>Round trips, or connects, of one call.</summary>
+    public const int MaxMeasured = 10_000_000;
+
+    /// <summary>Buckets of a latency, see <see cref="LatencyBuckets"/>.</summary>
+    public const int MaxBuckets = 4352;
+
+    /// <summary>What a measured receive sends before it receives: the sender's time begins with it.</summary>
+    public const byte Ready = 5;
+
+    /// <summary>What a measured receive sends back when everything has come and was compared.</summary>
+    public const byte Acknowledgement = 6;
 
     /// <summary>Parts of a scattered buffer, as the kernel allows (UIO_MAXIOV).</summary>
     public const int MaxParts = 1024;

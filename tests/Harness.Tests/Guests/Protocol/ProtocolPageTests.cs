@@ -43,6 +43,25 @@ public sealed partial class ProtocolPageTests
         });
         yield return Exchange<GuestValue<uint>>(
             "local-cid", c => c.LocalCid(), r => Assert.That((r.Result, r.Value), Is.EqualTo((new GuestResult(-1, NoSuchCall), 0u))), "local-cid-unsupported");
+        yield return Exchange<GuestTransfer>(
+            "repeat-send",
+            c => c.RepeatSend(5, 5, 1 << 20, 65536),
+            r => Assert.That(r, Is.EqualTo(new GuestTransfer(new GuestResult(1 << 20, 0), TimeSpan.FromMilliseconds(2.5), 16, 0, -1, false))));
+        yield return Exchange<GuestTransfer>(
+            "repeat-receive",
+            c => c.RepeatReceive(5, 5, 1 << 20, 65536),
+            r => Assert.That(r, Is.EqualTo(new GuestTransfer(new GuestResult(131072, 0), TimeSpan.FromMilliseconds(2.5), 2, 0, 70_000, false))));
+        yield return Exchange<GuestRoundTrips>("round-trips", c => c.RoundTrips(5, 5, 64, 3), r =>
+        {
+            Assert.That((r.Result, r.Time, r.FirstDifference), Is.EqualTo((new GuestResult(3, 0), TimeSpan.FromMicroseconds(1316), -1L)));
+            Assert.That((r.Latencies.Lowest, r.Latencies.Highest), Is.EqualTo((40_100L, 1_234_567L)));
+            Assert.That(r.Latencies.Buckets, Is.EqualTo(new[] { (LatencyBuckets.Of(40_100), 2u), (LatencyBuckets.Of(1_234_567), 1u) }));
+        });
+        yield return Exchange<GuestConnects>("connects", c => c.Connects(new VsockAddress(2, 1234), 100), r =>
+        {
+            Assert.That((r.Result, r.Time), Is.EqualTo((new GuestResult(0, ConnectionReset), TimeSpan.FromMicroseconds(90))));
+            Assert.That((r.Latencies.Lowest, r.Latencies.Highest, r.Latencies.Buckets.Count), Is.EqualTo((0L, 0L, 0)));
+        });
     }
 
     [TestCaseSource(nameof(Frames))]
