@@ -20,6 +20,8 @@ public sealed class Auditor : IRingObserver
     private readonly PeerOddities oddities;
     private readonly ChainLedger[] queues;
     private readonly Dictionary<FlowKey, AuditedFlow> flows = [];
+    private FlowKey lastKey;
+    private AuditedFlow? lastFlow;
     private AuditStatistics statistics;
     private int packet;
     private long epoch;
@@ -253,15 +255,22 @@ public sealed class Auditor : IRingObserver
         }
     }
 
-    private AuditedFlow? FlowOf(FlowKey key)
+    private AuditedFlow? FlowOf(in FlowKey key)
     {
+        // Packets of a flow mostly follow each other.
+        if (lastFlow is not null && lastKey == key)
+        {
+            return lastFlow;
+        }
+
         if (!flows.TryGetValue(key, out AuditedFlow? flow) && flows.Count < MaxFlows)
         {
             flow = new AuditedFlow();
             flows.Add(key, flow);
         }
 
-        return flow;
+        lastKey = key;
+        return lastFlow = flow;
     }
 
     private bool JudgeAddresses(in VsockHeader header)

@@ -49,7 +49,11 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
             writable += buffer.DeviceWrites ? buffer.Length : 0;
         }
 
-        chain = new Chain(++posted, epoch, writable, IsOut: true, MustReturn: false);
+        chain.Sequence = ++posted;
+        chain.Epoch = epoch;
+        chain.Writable = writable;
+        chain.IsOut = true;
+        chain.MustReturn = false;
     }
 
     /// <summary>The queue has a new ring; what was out on the old one is nobody's any more.</summary>
@@ -69,7 +73,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
     {
         if (id < (uint)chains.Length && chains[id].IsOut)
         {
-            chains[id] = chains[id] with { MustReturn = chains[id].Writable == 0 };
+            chains[id].MustReturn = chains[id].Writable == 0;
         }
     }
 
@@ -91,7 +95,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         }
 
         ref Chain chain = ref chains[used.Id];
-        chain = chain with { IsOut = false };
+        chain.IsOut = false;
         LastWritable = chain.Writable;
         lastReturned = Math.Max(lastReturned, chain.Sequence);
         if (IsTainted)
@@ -132,7 +136,7 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         uint first = 0;
         for (uint id = 0; id < (uint)chains.Length; id++)
         {
-            Chain chain = chains[id];
+            ref readonly Chain chain = ref chains[id];
             if (chain.IsOut && chain.MustReturn && chain.Sequence <= published && (chain.Epoch < epoch || chain.Sequence < before))
             {
                 first = kept++ == 0 ? id : first;
@@ -165,5 +169,12 @@ internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
         nextInOrder++;
     }
 
-    private readonly record struct Chain(long Sequence, long Epoch, ulong Writable, bool IsOut, bool MustReturn);
+    private struct Chain
+    {
+        public long Sequence;
+        public long Epoch;
+        public ulong Writable;
+        public bool IsOut;
+        public bool MustReturn;
+    }
 }
