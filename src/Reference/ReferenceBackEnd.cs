@@ -8,8 +8,6 @@ namespace Vsockspec.Reference;
 /// <summary>What the vhost-user session tells becomes the state of queues and flows here.</summary>
 internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
 {
-    private const int PollIntervalMs = 1;
-
     private readonly byte[] config;
     private readonly DeviceParts parts;
     private readonly ReferenceOptions options;
@@ -18,6 +16,7 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
     private readonly ReceiveQueue receive;
     private readonly HostListener streams;
     private readonly HostListener? seqpackets;
+    private readonly PollPace pace = new();
 
     /// <exception cref="ErrnoException">A path of the host side is taken or cannot be used.</exception>
     public ReferenceBackEnd(ReferenceOptions options, DeviceParts parts, EventLoop loop, Timers timers)
@@ -53,7 +52,7 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
     public VhostUserBackEnd? Session { get; set; }
 
     /// <summary>Most milliseconds until <see cref="Process"/> must be called again although nothing happens: -1 for no limit.</summary>
-    public int PollTimeout => transmit.IsPolled || (receive.IsPolled && !flows.HasNothingToSend) ? PollIntervalMs : -1;
+    public int PollTimeout => transmit.IsPolled || (receive.IsPolled && !flows.HasNothingToSend) ? pace.Next(transmit.Taken + receive.Taken, Environment.TickCount64) : -1;
 
     /// <summary>One bounded turn of both queues; true when there is more to do at once.</summary>
     public bool Process()

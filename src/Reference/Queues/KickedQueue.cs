@@ -20,6 +20,9 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
     /// <summary>The queue has no kick descriptor and must be looked at again and again.</summary>
     public bool IsPolled => Queue is { Polled: true } && !broken;
 
+    /// <summary>Chains taken so far, bad ones included.</summary>
+    public long Taken { get; private set; }
+
     protected DeviceParts Parts { get; } = parts;
 
     protected BackEndQueue? Queue { get; private set; }
@@ -73,6 +76,7 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
     {
         TakeResult result = ring.TryTake(Chain);
         isBad = result == TakeResult.BadChain;
+        Taken += result is TakeResult.Chain or TakeResult.BadChain ? 1 : 0;
         if (isBad)
         {
             ring.Complete(Chain.Id, Chain.RingEntries, 0);
