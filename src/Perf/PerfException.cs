@@ -1,4 +1,4 @@
 namespace Vsockspec.Perf;
 
-/// <summary>A measurement that cannot be used: wrong bytes, a stall, a target that went away.</summary>
+/// <summary>The target did not carry a workload: wrong bytes, a stall, an end. One sentence.</summary>
 public sealed class PerfException(string message) : Exception(message);

@@ -1,71 +1,135 @@
-using HdrHistogram;
 using Vsockspec.Interop;
+using Vsockspec.Peers;
 using Vsockspec.Perf.Limits;
+using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
+using Vsockspec.Transports;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Perf;
 
-/// <summary>Measures one target: workload and yardstick in turn, so that a machine that drifts drifts under both.</summary>
+/// <summary>
+/// Measures one target by a plan: workload and yardstick in turn, so that a machine that drifts drifts under both. A target that stalls, ends or corrupts fails the workload
+/// and is started anew for the next; what was measured is kept.
+/// </summary>
 public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictionary<string, string> environment, TimeProvider time, Action<string> progress)
 {
-    private const ulong GuestCid = 3;
-    private const long ProbeBytes = 4 << 20;
+    /// <summary>So many workloads in a row may fail; the rest is not begun, because each costs its patience.</summary>
+    private const int MostFailuresInARow = 3;
+    private readonly List<WorkloadResult> results = [];
 
-    /// <exception cref="PerfException">A measurement that cannot be used.</exception>
-    /// <exception cref="TargetException">The target did not come up.</exception>
+    /// <summary>How long nothing may move before the target counts as stalled.</summary>
+    public TimeSpan Patience { get; init; } = Bench.UsualPatience;
+
+    /// <summary>Told after each workload, with all that was measured until then.</summary>
+    public Action<PerfReport> Keep { get; init; } = _ => { };
+
+    /// <summary>Looks at the machine before the first workload.</summary>
+    public Func<Conditions> LookAround { get; init; } = () => new Conditions([]);
+
+    /// <exception cref="TargetException">The target did not come up at all.</exception>
     public PerfReport Run(CancellationToken cancellation)
     {
         DateTimeOffset started = time.GetUtcNow();
-        using InstanceFolder folder = InstanceFolder.Create();
-        using ITargetInstance instance = target.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
-        using CpuAffinity? place = Placement.Driver();
-        MachineLimits limits = MachineLimits.Measure();
-        List<ThroughputResult> throughput = [];
-        foreach (Direction direction in (Direction[])[Direction.GuestToHost, Direction.HostToGuest])
-        {
-            foreach (int size in plan.Sizes)
-            {
-                throughput.Add(MeasureThroughput(instance, direction, size, cancellation));
-                progress($"{direction} {size} B: {throughput[^1].Ratio.Middle:0.00} of a socketpair");
-            }
-        }
-
-        LongHistogram trips = RoundTrip.Run(instance, plan.RoundTrips);
-        double At(double percentile) => trips.GetValueAtPercentile(percentile) / 1000.0;
-        RoundTripResult roundTrip = new(RoundTrip.Size, trips.TotalCount, At(50), At(90), At(99), At(99.9), At(100), At(50) / limits.EventfdRoundTripMicroseconds);
-        progress($"round trip: p50 {roundTrip.P50:0.0} µs");
-        return new PerfReport(PerfReport.CurrentSchema, target.Name, target.Digest, plan.Name, started, environment, limits, throughput, roundTrip);
-    }
-
-    private ThroughputResult MeasureThroughput(ITargetInstance instance, Direction direction, int size, CancellationToken cancellation)
-    {
-        // The first transfers also warm both sides up; they only decide how much to send.
-        double probe = Throughput.Run(instance, direction, ProbeBytes, size).Seconds;
-        double pair = SocketPair.Transfer(ProbeBytes, size);
-        long total = Math.Max(1, (long)(ProbeBytes * plan.SecondsPerTransfer / Math.Max(probe, pair)) / Pattern.Period) * Pattern.Period;
-        List<double> rates = [];
-        List<double> yardsticks = [];
-        List<double> ratios = [];
-        Counters counters = new(0, 0, 0, 0);
-        for (int i = 0; i < plan.Repeats; i++)
+        long began = time.GetTimestamp();
+        results.Clear();
+        using Stage stage = new(target);
+        _ = stage.Instance(cancellation);
+        Conditions conditions = LookAround();
+        IReadOnlyList<MachineLimit> limits = MeasureLimits();
+        int failures = 0;
+        PerfReport report = ReportSoFar();
+        foreach (IWorkload workload in plan.Workloads)
         {
             cancellation.ThrowIfCancellationRequested();
-            double yardstick = i % 2 == 0 ? total / SocketPair.Transfer(total, size) : 0;
-            (double seconds, counters) = Throughput.Run(instance, direction, total, size);
-            yardstick = i % 2 == 0 ? yardstick : total / SocketPair.Transfer(total, size);
-            rates.Add(total / seconds);
-            yardsticks.Add(yardstick);
-            ratios.Add(total / seconds / yardstick);
+            WorkloadResult result = failures < MostFailuresInARow
+                ? BoundVerdict.Judge(Measure(stage, workload, cancellation), limits)
+                : NotBegun(workload, $"not begun: {MostFailuresInARow} workloads in a row failed");
+            failures = result.Outcome == WorkloadOutcome.Failed ? failures + 1 : 0;
+            results.Add(result);
+            progress($"{workload.Name}: {Outcome(result)}");
+            report = ReportSoFar();
+            Keep(report);
         }
 
-        double mebibytes = total / (double)(1 << 20);
-        return new ThroughputResult(direction, size, total, Summary.Of(rates), Summary.Of(yardsticks), Summary.Of(ratios), new Dictionary<string, double>
+        return report;
+
+        PerfReport ReportSoFar() => new(
+            PerfReport.CurrentSchema,
+            new MeasuredTarget(target.Name, target.Version, target.Digest),
+            new MeasuredPlan(plan.Name, plan.Digest, plan.Workloads.Count),
+            started,
+            time.GetElapsedTime(began).TotalSeconds,
+            environment,
+            conditions,
+            limits,
+            [.. results]);
+    }
+
+    private static string Outcome(WorkloadResult result) => result switch
+    {
+        { Outcome: not WorkloadOutcome.Measured } => $"{result.Outcome}: {result.Why}",
+        { Measurements: [{ Beside: { } beside } first, ..] } => FormattableString.Invariant($"{first.Summary.Middle:0.###} {first.Figure.Unit}, {beside.Ratio(first).Middle:0.00} of {beside.Limit}"),
+        { Measurements: [{ } first, ..] } => FormattableString.Invariant($"{first.Summary.Middle:0.###} {first.Figure.Unit}"),
+        _ => "nothing to measure",
+    };
+
+    private static WorkloadResult NotBegun(IWorkload workload, string why) => new(workload.Kind, workload.Dimensions, WorkloadOutcome.Failed, why, [], []);
+
+    private static IReadOnlyList<MachineLimit> MeasureLimits()
+    {
+        using CpuAffinity? place = Placement.Driver();
+        return MachineLimits.Measure();
+    }
+
+    private WorkloadResult Measure(Stage stage, IWorkload workload, CancellationToken cancellation)
+    {
+        Sheet sheet = new();
+        (WorkloadOutcome outcome, string? why) = (WorkloadOutcome.Measured, null);
+        try
         {
-            ["packets"] = counters.Packets / mebibytes,
-            ["kicks"] = counters.Kicks / mebibytes,
-            ["calls"] = counters.Calls / mebibytes,
-            ["creditUpdates"] = counters.CreditUpdates / mebibytes,
-        });
+            VirtioFeatures missing = workload.Needs & ~stage.Offered(Patience, cancellation);
+            if (missing == 0)
+            {
+                Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Patience, cancellation);
+                using CpuAffinity? place = Placement.Driver();
+                Repeat(bench, workload, sheet);
+            }
+            else
+            {
+                (outcome, why) = (WorkloadOutcome.NotSupported, $"the target does not offer {missing}");
+            }
+        }
+        catch (Exception e) when (e is PerfException or ExpectationException or TransportException or TargetException)
+        {
+            (outcome, why) = (WorkloadOutcome.Failed, e.Message + stage.Epitaph);
+            stage.Discard();
+        }
+
+        return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(file: null)).OfType<LatencyCurve>()]);
+    }
+
+    private void Repeat(Bench bench, IWorkload workload, Sheet sheet)
+    {
+        long volume = workload.Prepare(bench);
+        Limit? limit = workload.Limit;
+        for (int i = 0; i < plan.Repeats; i++)
+        {
+            bench.Cancellation.ThrowIfCancellationRequested();
+            bool limitFirst = i % 2 == 0;
+            MeasureLimit(when: limitFirst);
+            workload.Run(bench, volume, sheet);
+            MeasureLimit(when: !limitFirst);
+        }
+
+        void MeasureLimit(bool when)
+        {
+            if (when && limit is not null)
+            {
+                sheet.AddBeside(limit.Figure, limit.Name, limit.Goal, limit.Measure(volume));
+            }
+        }
     }
 }

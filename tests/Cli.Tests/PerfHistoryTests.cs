@@ -1,8 +1,8 @@
-using System.Text.Json;
 using NUnit.Framework;
 using Vsockspec.Perf;
-using Vsockspec.Perf.Limits;
-using Vsockspec.Perf.Workloads;
+using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Statistics;
 
 namespace Vsockspec.Cli.Tests;
 
@@ -38,8 +38,9 @@ public sealed class PerfHistoryTests
         Assert.That(terminal.Out, Does.Contain("is there already"));
     }
 
-    [TestCase("{\"schema\":\"vsockspec-perf/9\",\"throughput\":[]}", "has the schema 'vsockspec-perf/9'; this version reads vsockspec-perf/1")]
-    [TestCase("{}", "is no report of 'vsockspec perf run'")]
+    [TestCase("{\"schema\":\"vsockspec-perf/1\",\"throughput\":[]}", "has the schema 'vsockspec-perf/1'; this version reads vsockspec-perf/2, measure again")]
+    [TestCase("{}", "is no report of 'vsockspec perf run': it has no field 'schema'")]
+    [TestCase("{\"schema\":\"vsockspec-perf/2\"}", "is no report of 'vsockspec perf run': 'target' is missing or not whole")]
     [TestCase("null", "is no report of 'vsockspec perf run'")]
     [TestCase("half", "is no report of 'vsockspec perf run'")]
     public void Append_OfWhatIsNoReport_NamesTheFile(string content, string expected)
@@ -61,21 +62,22 @@ public sealed class PerfHistoryTests
     private static string Night(Terminal terminal, int night, double mebibytes)
     {
         // Half a percent of noise, always the same.
-        double value = mebibytes * (1 + (0.005 * Math.Sin(night * 2.4))) * (1 << 20);
-        Summary summary = new(value, value, value);
+        double value = mebibytes * (1 + (0.005 * Math.Sin(night * 2.4)));
+        Figure rate = new("stream/guest-to-host/throughput", "4096", "MiB/s", Better.Higher, FigureRole.Gate);
+        Figure kicks = new("stream/guest-to-host/kicks", "4096", "per MiB", Better.Lower, FigureRole.Counter);
         PerfReport report = new(
             PerfReport.CurrentSchema,
-            "reference",
-            null,
-            "smoke",
+            new MeasuredTarget("reference", null, null),
+            new MeasuredPlan("smoke", "", 1),
             new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero).AddDays(night),
+            20,
             new Dictionary<string, string> { ["kernel"] = "k", ["cpu"] = "c" },
-            new MachineLimits(1e10, 5),
-            [new ThroughputResult(Direction.GuestToHost, 4096, 1 << 20, summary, summary, new Summary(1, 1, 1), new Dictionary<string, double> { ["packets"] = 256, ["kicks"] = 0 })],
-            new RoundTripResult(64, 5000, 20, 25, 30, 40, 90, 4));
+            new Conditions([]),
+            [],
+            [new WorkloadResult("throughput", new Dictionary<string, string>(), WorkloadOutcome.Measured, null, [new Measurement(rate, [value], new Yardstick("socketpair", [value])), new Measurement(kicks, [0])], [])]);
         string folder = terminal.PathOf($"night{night}");
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "perf.json"), JsonSerializer.Serialize(report, CliJson.Options));
+        PerfJson.Write(report, folder);
         return folder;
     }
 }

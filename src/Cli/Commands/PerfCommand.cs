@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Statistics;
 using Vsockspec.Results;
 using Vsockspec.Targets;
@@ -16,33 +18,23 @@ internal static class PerfCommand
     private static Command CreateRun(Workbench bench)
     {
         Option<string> target = new("--target") { Description = "A built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
-        Option<string> plan = new("--plan") { Description = "What to measure.", DefaultValueFactory = _ => PerfPlan.All[0].Name };
+        Option<string> plan = PlanOption();
         Option<string?> output = new("--out") { Description = "Folder for perf.json and summary.md; a new one under out/ by default.", HelpName = "DIR" };
-        Command command = new("run", "Measure throughput both ways and round trips, in turn with a bare socketpair.") { target, plan, output };
+        Command command = new("run", "Measure a target by a plan, in turn with the machine's own limits; exit code 1 when it fails a workload.") { target, plan, output };
         command.SetAction((parsed, cancellation) =>
         {
-            PerfPlan chosen = FindPlan(parsed.GetRequiredValue(plan));
+            PerfPlan chosen = PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites);
             IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"perf-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
-            PerfReport report;
-            try
-            {
-                report = new PerfRun(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine).Run(cancellation);
-            }
-            catch (PerfException e)
-            {
-                bench.Error.WriteLine($"vsockspec: {judged.Name}: {e.Message}");
-                return Task.FromResult(ExitCodes.TargetFailed);
-            }
-
-            File.WriteAllText(Path.Combine(folder, "perf.json"), JsonSerializer.Serialize(report, CliJson.Options));
+            PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine) { Keep = report => PerfJson.Write(report, folder) };
+            PerfReport report = run.Run(cancellation);
             string text = report.ToMarkdown();
             File.WriteAllText(Path.Combine(folder, "summary.md"), text);
             bench.Out.WriteLine();
             bench.Out.WriteLine(text);
             bench.Out.WriteLine(folder);
-            return Task.FromResult(ExitCodes.Passed);
+            return Task.FromResult(ExitCodeOf(report));
         });
         return command;
     }
@@ -52,7 +44,7 @@ internal static class PerfCommand
         CompareOptions usual = new();
         Option<string> first = new("--a") { Description = "The yardstick: a built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> second = new("--b") { Description = "What is judged by it.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
-        Option<string> plan = new("--plan") { Description = "What to measure.", DefaultValueFactory = _ => PerfPlan.All[0].Name };
+        Option<string> plan = PlanOption();
         Option<int> runs = new("--runs") { Description = "Runs of each before the first look; even.", DefaultValueFactory = _ => usual.RunsEach, HelpName = "N" };
         Option<int> most = new("--most-runs") { Description = "Runs of each at most, while something is inconclusive; even.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
         Option<double> tolerance = new("--tolerance") { Description = "A change that does not matter, in percent.", DefaultValueFactory = _ => usual.Tolerance * 100, HelpName = "PERCENT" };
@@ -78,7 +70,7 @@ internal static class PerfCommand
             CompareReport report;
             try
             {
-                report = new CompareRun(a, b, FindPlan(parsed.GetRequiredValue(plan)), options, bench.Time, bench.Out.WriteLine).Run(Facts(), cancellation);
+                report = new CompareRun(a, b, PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites), options, bench.Time, bench.Out.WriteLine).Run(Facts(), cancellation);
             }
             catch (PerfException e)
             {
@@ -106,8 +98,18 @@ internal static class PerfCommand
         ? runs
         : throw new UsageException($"{option} {runs}: give an even number from 2 to {MannWhitney.MostRuns}");
 
-    private static PerfPlan FindPlan(string name) => PerfPlan.All.FirstOrDefault(p => p.Name == name)
-        ?? throw new UsageException($"--plan: there is no plan '{name}'; known are: {string.Join(", ", PerfPlan.All.Select(p => p.Name))}");
+    private static Option<string> PlanOption() => new("--plan")
+    {
+        Description = "What to measure: smoke, nightly, full, or the path of a plan.",
+        DefaultValueFactory = _ => PerfPlan.Default,
+        HelpName = "P",
+    };
+
+    /// <summary>What failed is the target's; what was disturbed, or measured on an unfit machine, decides nothing.</summary>
+    private static int ExitCodeOf(PerfReport report) =>
+        report.Workloads.Any(w => w.Outcome == WorkloadOutcome.Failed) ? ExitCodes.TargetFailed
+        : !report.Conditions.AreFit || report.Workloads.Any(w => w.Outcome == WorkloadOutcome.Disturbed) ? ExitCodes.Harness
+        : ExitCodes.Passed;
 
     private static Dictionary<string, string> Facts()
     {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Histories;
 using Vsockspec.Perf.Statistics;
@@ -10,8 +9,6 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf history</c>: what nights of measurements tell.</summary>
 internal static class PerfHistoryCommand
 {
-    private const long LargestReport = 16 << 20;
-
     public static Command Create(Workbench bench) => new("history", "Keep measurements and find lasting steps in them.") { CreateAppend(bench), CreateShow(bench) };
 
     private static Command CreateAppend(Workbench bench)
@@ -23,7 +20,7 @@ internal static class PerfHistoryCommand
         Command command = new("append", "Add a measurement; one that is there already is left alone.") { history, report, commit, run };
         command.SetAction(parsed => Guarded(() =>
         {
-            PerfReport measured = Read(parsed.GetRequiredValue(report));
+            PerfReport measured = PerfJson.Read(parsed.GetRequiredValue(report));
             string id = parsed.GetValue(run) ?? measured.StartedAt.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
             HistoryStore store = new(parsed.GetRequiredValue(history));
             int added = 0;
@@ -87,35 +84,6 @@ internal static class PerfHistoryCommand
         catch (HistoryException e)
         {
             throw new UsageException(e.Message);
-        }
-    }
-
-    private static PerfReport Read(string place)
-    {
-        string file = Directory.Exists(place) ? Path.Combine(place, "perf.json") : place;
-        if (!File.Exists(file))
-        {
-            throw new UsageException($"{file}: no such file; give the folder that 'vsockspec perf run' wrote");
-        }
-
-        if (new FileInfo(file).Length > LargestReport)
-        {
-            throw new UsageException($"{file}: is larger than {LargestReport} bytes; it is no report of 'vsockspec perf run'");
-        }
-
-        try
-        {
-            PerfReport? report = JsonSerializer.Deserialize<PerfReport>(File.ReadAllBytes(file), CliJson.Options);
-            return report switch
-            {
-                { Schema: PerfReport.CurrentSchema, Throughput: not null, RoundTrip: not null, Environment: not null } => report,
-                { Schema: not null } => throw new UsageException($"{file}: has the schema '{report.Schema}'; this version reads {PerfReport.CurrentSchema}"),
-                _ => throw new UsageException($"{file}: is no report of 'vsockspec perf run'"),
-            };
-        }
-        catch (JsonException e)
-        {
-            throw new UsageException($"{file}: is no report of 'vsockspec perf run': {e.Message}");
         }
     }
 }

@@ -363,7 +363,7 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
         bool indirect = options.Features.HasFlag(VirtioFeatures.IndirectDesc);
         ulong perSlot = options.TxSlotSize + options.RxBufferSize + 256UL + (indirect ? 2UL * TxQueue.MaxPieces * 16 : 0);
         const ulong Spare = 8 << 20;
-        ulong buffers = ((options.QueueSize * perSlot) + Spare + 0xfff) & ~0xfffUL;
+        ulong buffers = ((options.QueueSize * perSlot) + Spare + options.ExtraMemory + 0xfff) & ~0xfffUL;
         return new GuestMemory(
         [
             MemoryRegion.Create(0, Seam),

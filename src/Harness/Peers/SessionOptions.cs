@@ -24,6 +24,9 @@ public sealed record SessionOptions
     /// <summary>Largest packet that <see cref="TxQueue"/> copies, header included.</summary>
     public uint TxSlotSize { get; init; } = VsockHeader.Size + (64 * 1024);
 
+    /// <summary>Bytes of <see cref="RawDriver.BufferRegion"/> beyond what the queues and a case's own chains need, for many packets that are posted in place.</summary>
+    public uint ExtraMemory { get; init; }
+
     /// <summary>How tx packets are cut into descriptors.</summary>
     public ChainShape TxShape { get; init; } = ChainShape.OneBuffer;
 

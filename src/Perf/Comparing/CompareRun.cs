@@ -1,5 +1,5 @@
+using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Statistics;
-using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Perf.Comparing;
@@ -21,7 +21,7 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
     public CompareReport Run(IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
     {
         DateTimeOffset started = time.GetUtcNow();
-        IReadOnlyDictionary<(Direction, int), long> volumes = Of(first, "a", run => run.Volumes(cancellation));
+        IReadOnlyDictionary<string, long> volumes = Of(first, "a", run => run.Volumes(cancellation));
         _ = Of(second, "b", run => run.Measure(volumes, cancellation));
         List<IReadOnlyDictionary<Figure, double>> a = [];
         List<IReadOnlyDictionary<Figure, double>> b = [];

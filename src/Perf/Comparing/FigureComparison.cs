@@ -20,10 +20,10 @@ public sealed class Judgement(double tolerance, double errorRate)
 {
     private const string NotDeterministic = "varies from run to run";
 
-    /// <summary>In the order of the figures; both groups have the same.</summary>
+    /// <summary>In the order of the figures; those that a run lacks are left out, because a target does not support them or they could not be counted.</summary>
     public IReadOnlyList<FigureComparison> Of(IReadOnlyList<IReadOnlyDictionary<Figure, double>> first, IReadOnlyList<IReadOnlyDictionary<Figure, double>> second)
     {
-        Figure[] figures = [.. first[0].Keys];
+        Figure[] figures = [.. first[0].Keys.Where(figure => first.Concat(second).All(run => run.ContainsKey(figure)))];
         Figure[] timed = [.. figures.Where(f => f.Role != FigureRole.Counter)];
         Comparison[] comparisons = [.. timed.Select(f => Comparison.Of(Values(first, f), Values(second, f), f.Better, tolerance, errorRate))];
         int[] gates = [.. Enumerable.Range(0, timed.Length).Where(i => timed[i].Role == FigureRole.Gate)];

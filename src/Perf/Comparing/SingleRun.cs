@@ -1,73 +1,75 @@
-using HdrHistogram;
-using Vsockspec.Perf.Statistics;
+using Vsockspec.Interop;
+using Vsockspec.Peers;
+using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
+using Vsockspec.Transports;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Comparing;
 
 /// <summary>One run of one target: a process of its own that carries every workload of the plan once. Its figures are one value each.</summary>
 public sealed class SingleRun(IDeviceTarget target, PerfPlan plan)
 {
-    private const ulong GuestCid = 3;
-    private const long WarmUpBytes = 4 << 20;
-
-    /// <summary>How many bytes take about as long as the plan wants, for each transfer; both targets of a comparison carry the same.</summary>
+    /// <summary>How much each workload carries, by its name, so that it takes about as long as the plan wants; both targets of a comparison carry the same.</summary>
     /// <exception cref="PerfException">The target stalls, corrupts or ends.</exception>
     /// <exception cref="TargetException">It does not come up.</exception>
-    public IReadOnlyDictionary<(Direction Direction, int Size), long> Volumes(CancellationToken cancellation) => With(
-        instance => Transfers().ToDictionary(t => t, t =>
-        {
-            cancellation.ThrowIfCancellationRequested();
-            _ = Throughput.Run(instance, t.Direction, WarmUpBytes, t.Size);
-            double seconds = Throughput.Run(instance, t.Direction, WarmUpBytes, t.Size).Seconds;
-            return Math.Max(1, (long)(WarmUpBytes * plan.SecondsPerTransfer / seconds) / Pattern.Period) * Pattern.Period;
-        }),
-        cancellation);
+    public IReadOnlyDictionary<string, long> Volumes(CancellationToken cancellation)
+    {
+        Dictionary<string, long> volumes = [];
+        ForEach((bench, workload) => volumes.Add(workload.Name, workload.Prepare(bench)), cancellation);
+        return volumes;
+    }
 
-    /// <summary>Every figure's value.</summary>
+    /// <summary>Every figure's value, of the workloads that have a volume and that this target supports.</summary>
     /// <exception cref="PerfException">The target stalls, corrupts or ends.</exception>
     /// <exception cref="TargetException">It does not come up.</exception>
-    public IReadOnlyDictionary<Figure, double> Measure(IReadOnlyDictionary<(Direction Direction, int Size), long> volumes, CancellationToken cancellation) => With(
-        instance =>
+    public IReadOnlyDictionary<Figure, double> Measure(IReadOnlyDictionary<string, long> volumes, CancellationToken cancellation)
+    {
+        Sheet sheet = new();
+        ForEach(
+            (bench, workload) =>
+            {
+                if (volumes.TryGetValue(workload.Name, out long volume))
+                {
+                    workload.WarmUp(bench, volume);
+                    workload.Run(bench, volume, sheet);
+                }
+            },
+            cancellation);
+        return sheet.Last;
+    }
+
+    private void ForEach(Action<Bench, IWorkload> work, CancellationToken cancellation)
+    {
+        using Stage stage = new(target);
+        try
         {
-            Dictionary<Figure, double> values = [];
-            foreach ((Direction direction, int size) in Transfers())
+            Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Bench.UsualPatience, cancellation);
+            using CpuAffinity? place = Placement.Driver();
+            VirtioFeatures offered = stage.Offered(bench.Patience, cancellation);
+            foreach (IWorkload workload in plan.Workloads.Where(w => (w.Needs & ~offered) == 0))
             {
                 cancellation.ThrowIfCancellationRequested();
-                string family = $"stream/{(direction == Direction.GuestToHost ? "guest-to-host" : "host-to-guest")}";
-                string parameter = $"{size}";
-                _ = Throughput.Run(instance, direction, WarmUpBytes, size);
-                long bytes = volumes[(direction, size)];
-                (double seconds, Counters counters) = Throughput.Run(instance, direction, bytes, size);
-                double mebibytes = bytes / (double)(1 << 20);
-                values.Add(new Figure($"{family}/throughput", parameter, "MiB/s", Better.Higher, FigureRole.Gate), mebibytes / seconds);
-                Count("packets", counters.Packets);
-                Count("kicks", counters.Kicks);
-                Count("calls", counters.Calls);
-                Count("credit-updates", counters.CreditUpdates);
-
-                void Count(string what, double count) => values.Add(new Figure($"{family}/{what}", parameter, "per MiB", Better.Lower, FigureRole.Counter), count / mebibytes);
+                Guarded(workload, () => work(bench, workload));
             }
+        }
+        catch (Exception e) when (e is PerfException or ExpectationException or TransportException)
+        {
+            throw new PerfException(e.Message + stage.Epitaph);
+        }
+    }
 
-            LongHistogram trips = RoundTrip.Run(instance, plan.RoundTrips);
-            Trip(50, "p50", FigureRole.Gate);
-            Trip(99, "p99", FigureRole.Shown);
-            return values;
-
-            void Trip(double percentile, string name, FigureRole role) =>
-                values.Add(new Figure($"stream/round-trip/{name}", $"{RoundTrip.Size}", "µs", Better.Lower, role), trips.GetValueAtPercentile(percentile) / 1000.0);
-        },
-        cancellation);
-
-    private IEnumerable<(Direction Direction, int Size)> Transfers() =>
-        from direction in (Direction[])[Direction.GuestToHost, Direction.HostToGuest]
-        from size in plan.Sizes
-        select (direction, size);
-
-    private T With<T>(Func<ITargetInstance, T> work, CancellationToken cancellation)
+    private static void Guarded(IWorkload workload, Action work)
     {
-        using InstanceFolder folder = InstanceFolder.Create();
-        using ITargetInstance instance = target.Start(new TargetPlace(folder.Path, GuestCid), cancellation);
-        return work(instance);
+        try
+        {
+            work();
+        }
+        catch (Exception e) when (e is PerfException or ExpectationException or TransportException)
+        {
+            throw new PerfException($"{workload.Name}: {e.Message}");
+        }
     }
 }

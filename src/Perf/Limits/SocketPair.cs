@@ -1,44 +1,49 @@
 using System.Diagnostics;
 using Vsockspec.Interop;
+using Vsockspec.Perf.Workloads;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Limits;
 
-/// <summary>What a bare Unix stream socketpair carries between two threads of this process: the yardstick of a backend that moves bytes over one.</summary>
+/// <summary>What a bare Unix socketpair carries between two threads of this process: the yardstick of a backend that moves bytes over one.</summary>
 internal static class SocketPair
 {
     /// <summary>Seconds for <paramref name="total"/> bytes in messages of <paramref name="size"/>, read and checked at the other end.</summary>
-    public static double Transfer(long total, int size)
+    /// <param name="total">A multiple of <paramref name="size"/>.</param>
+    public static double Transfer(long total, int size, SocketType type = SocketType.Stream)
     {
-        (LocalSocket a, LocalSocket b) = LocalSocket.CreatePair(LocalSocketKind.Stream);
+        bool isMessages = type == SocketType.Seqpacket;
+        (LocalSocket a, LocalSocket b) = LocalSocket.CreatePair(isMessages ? LocalSocketKind.Seqpacket : LocalSocketKind.Stream);
         using (a)
         using (b)
         {
-            HostEnd reader = HostEnd.Reader(b.Fd, buffer => Received(b, buffer), total);
-            long start = Stopwatch.GetTimestamp();
+            HostApplication writer = new(new BareSocket(a), Pattern.Short, 0, toRead: 0, total, size, isMessages);
+            using HostSide reader = new([new HostApplication(new BareSocket(b), Pattern.Short, 0, total, toWrite: 0, size, isMessages)]);
             Span<PollEntry> entry = [new PollEntry(a.Fd, PollEvents.Writable)];
-            for (long at = 0; at < total; at += size)
+            long start = Stopwatch.GetTimestamp();
+            reader.Begin();
+            while (!writer.IsDone)
             {
-                ReadOnlySpan<byte> data = Pattern.At(at, size);
-                while (!data.IsEmpty)
-                {
-                    if (a.Send(data, out int n) == SocketOutcome.Later)
-                    {
-                        _ = Poll.Wait(entry, -1);
-                    }
-
-                    data = data[n..];
-                }
+                _ = writer.Move(int.MaxValue);
+                _ = writer.IsDone ? 0 : Poll.Wait(entry, -1);
             }
 
             reader.Join();
-            return Stopwatch.GetElapsedTime(start, reader.FinishedAt).TotalSeconds;
+            return reader.Fault is { } fault ? throw new PerfException($"the bare socketpair: {fault}") : Stopwatch.GetElapsedTime(start, reader.FinishedAt).TotalSeconds;
         }
     }
 
-    private static int Received(LocalSocket socket, Span<byte> buffer) => socket.Receive(buffer, out int n) switch
+    private sealed class BareSocket(LocalSocket socket) : IHostSocket
     {
-        SocketOutcome.Done => n,
-        SocketOutcome.Later => 0,
-        _ => -1,
-    };
+        public int Fd => socket.Fd;
+
+        public int Receive(Span<byte> buffer) => socket.Receive(buffer, out int n) switch
+        {
+            SocketOutcome.Done => n,
+            SocketOutcome.Later => 0,
+            _ => -1,
+        };
+
+        public int Send(ReadOnlySpan<byte> data) => socket.Send(data, out int n) == SocketOutcome.Failed ? -1 : n;
+    }
 }

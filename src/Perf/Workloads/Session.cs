@@ -1,117 +1,120 @@
 using Vsockspec.Audit;
 using Vsockspec.Peers;
-using Vsockspec.Targets;
+using Vsockspec.Perf.Measuring;
 using Vsockspec.Transports;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Workloads;
 
-/// <summary>One connection to the target with one established flow, the raw driver's receive side given to the workload.</summary>
+/// <summary>One connection to the target with established flows, the raw driver's receive side given to the workload. Everything on the rings is audited.</summary>
 internal sealed class Session : IPacketSink, IDisposable
 {
-    public const uint Window = 1 << 20;
+    public const int LargestPacket = 64 * 1024;
     private const uint HostPort = 0x5000_0000;
-    private readonly IHostPeer host;
-    private readonly Auditor auditor;
-    private uint peerBufAlloc;
-    private uint peerFwdCnt;
-    private uint txCnt;
-    private uint toldFwdCnt;
 
-    public Session(ITargetInstance target, VirtioFeatures extra)
+    /// <summary>Of 64 KiB each, for a ring of the usual size.</summary>
+    private const int UsualRxBuffers = 24;
+    private readonly IHostPeer host;
+    private readonly HostListener listener;
+    private readonly Auditor auditor;
+    private readonly Setting setting;
+    private readonly Pattern pattern;
+    private readonly List<Lane> lanes = [];
+
+    /// <summary>Opens the device and connects as many flows as the setting says.</summary>
+    /// <param name="packetMemory">Bytes of guest memory that the workload needs for packets that it posts in place.</param>
+    public Session(Bench bench, Setting setting, Pattern pattern, uint packetMemory = 0)
     {
-        Timeline timeline = new(TimeSpan.FromSeconds(10));
-        host = target.OpenHost(timeline);
-        IVsockDevice device = target.OpenDevice(timeline.Patience);
-        SessionOptions options = new()
+        this.setting = setting;
+        this.pattern = pattern;
+        Timeline timeline = new(bench.Patience);
+        host = bench.Target.OpenHost(timeline);
+        try
         {
-            Features = VirtioFeatures.Version1 | ((VirtioFeatures.Stream | extra) & device.OfferedFeatures),
-            QueueSize = 256,
-            RxBufferSize = VsockHeader.Size + (64 * 1024),
-            RxBuffers = 24,
-        };
-        auditor = new Auditor(target.GuestCid, options.Features);
-        Driver = new RawDriver(device, timeline, options, auditor, target.GuestCid, seed: 1);
-        HostListener listener = host.Listen(HostPort);
-        Flow = Driver.NewFlow(HostPort);
-        Flow.BufAlloc = Window;
-        Packet response = Flow.Connect();
-        Connection = listener.Accept();
-        peerBufAlloc = response.Header.BufAlloc;
-        Driver.Sink = this;
+            IVsockDevice device = bench.Target.OpenDevice(timeline.Patience);
+            SessionOptions options = new()
+            {
+                Features = VirtioFeatures.Version1 | (setting.Wants & device.OfferedFeatures),
+                QueueSize = setting.Queue,
+                RxBufferSize = VsockHeader.Size + LargestPacket,
+                RxBuffers = Math.Max(1, UsualRxBuffers * setting.Queue / Setting.UsualQueue),
+                ExtraMemory = packetMemory,
+            };
+            auditor = new Auditor(bench.Target.GuestCid, options.Features);
+            Driver = new RawDriver(device, timeline, options, auditor, bench.Target.GuestCid, seed: 1);
+            listener = host.Listen(HostPort, setting.Socket);
+            for (int i = 0; i < setting.Flows; i++)
+            {
+                _ = Connect();
+            }
+
+            Driver.Sink = this;
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    public RawDriver Driver { get; }
+    public RawDriver Driver { get; } = null!;
 
-    public Flow Flow { get; }
-
-    public HostConnection Connection { get; }
-
-    /// <summary>Payload bytes that came from the device.</summary>
-    public long Received { get; private set; }
+    /// <summary>The flows, in the order of their guest ports.</summary>
+    public IReadOnlyList<Lane> Lanes => lanes;
 
     /// <summary>Null, or what broke a rule or did not match.</summary>
     public string? Defect { get; private set; }
+
+    /// <summary>Payload bytes that came from the device, over all flows.</summary>
+    public long Received { get; private set; }
 
     public long CreditUpdatesReceived { get; private set; }
 
     public long CreditUpdatesSent { get; private set; }
 
-    /// <summary>Bytes that the device allows now.</summary>
-    public uint Credit
-    {
-        get
-        {
-            uint inFlight = txCnt - peerFwdCnt;
-            return inFlight >= peerBufAlloc ? 0 : peerBufAlloc - inFlight;
-        }
-    }
+    /// <summary>Packets posted since the flows stand.</summary>
+    public long PacketsPosted { get; set; }
 
-    /// <summary>Counts bytes that were posted.</summary>
-    public void Sent(uint bytes) => txCnt += bytes;
+    /// <summary>Connects one more flow; only before the workload takes the receive side, or with <see cref="RawDriver.Sink"/> given back to the driver.</summary>
+    public Lane Connect()
+    {
+        Flow flow = Driver.NewFlow(HostPort, setting.Socket);
+        flow.BufAlloc = setting.Window;
+        Packet response = flow.Connect();
+        Lane lane = new(lanes.Count, flow, listener.Accept(), pattern, setting.Window, response.Header);
+        lanes.Add(lane);
+        return lane;
+    }
 
     void IPacketSink.Received(in VsockHeader header, ReadOnlySpan<byte> payload, uint usedLength)
     {
-        peerBufAlloc = header.BufAlloc;
-        peerFwdCnt = header.FwdCnt;
-        switch (header.Op)
+        // The driver gives guest ports out one by one.
+        uint index = header.DstPort - lanes[0].Flow.Id.GuestPort;
+        if (index >= lanes.Count)
         {
-            case Op.Rw:
-                TakeData(payload);
-                break;
-            case Op.CreditUpdate:
-                CreditUpdatesReceived++;
-                break;
-            case Op.CreditRequest:
-                toldFwdCnt = Flow.FwdCnt - Window;
-                break;
-            default:
-                Defect ??= $"the device ended the flow: {header}";
-                break;
+            Defect ??= $"a packet of no flow: {header}";
+            return;
         }
+
+        Defect ??= lanes[(int)index].Take(header, payload);
+        CreditUpdatesReceived += header.Op == Op.CreditUpdate ? 1 : 0;
+        Received += header.Op == Op.Rw ? payload.Length : 0;
     }
 
     void IPacketSink.ReceivedShort(ReadOnlySpan<byte> bytes) => Defect ??= "a packet shorter than a header";
 
-    private void TakeData(ReadOnlySpan<byte> payload)
-    {
-        if (!Pattern.Matches(Received, payload))
-        {
-            Defect ??= $"wrong bytes at position {Received}";
-        }
-
-        Received += payload.Length;
-        Flow.FwdCnt += (uint)payload.Length;
-    }
-
-    /// <summary>Tells the device of room before it stalls.</summary>
+    /// <summary>Tells the device of room, flow by flow, before it stalls.</summary>
     public void TellCredit()
     {
-        if (Flow.FwdCnt - toldFwdCnt >= Window / 4 && Driver.Tx.TrySend(Flow.Header(Op.CreditUpdate), [], out _))
+        foreach (Lane lane in lanes)
         {
-            toldFwdCnt = Flow.FwdCnt;
-            CreditUpdatesSent++;
-            Driver.Tx.Flush();
+            if (lane.OwesCredit && Driver.Tx.TrySend(lane.Flow.Header(Op.CreditUpdate), [], out _))
+            {
+                lane.Told();
+                CreditUpdatesSent++;
+                PacketsPosted++;
+                Driver.Tx.Flush();
+            }
         }
     }
 
@@ -127,7 +130,7 @@ internal sealed class Session : IPacketSink, IDisposable
 
     public void Dispose()
     {
-        Driver.Dispose();
+        Driver?.Dispose();
         host.Dispose();
     }
 }

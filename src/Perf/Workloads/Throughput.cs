@@ -1,123 +1,127 @@
-using System.Diagnostics;
+using System.Globalization;
+using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Limits;
+using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Plans;
+using Vsockspec.Perf.Statistics;
 using Vsockspec.Targets;
 using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Workloads;
 
-/// <summary>The direction of a transfer.</summary>
-public enum Direction
+/// <summary>How fast data goes one way, or both ways at once (then both together count), and what that costs.</summary>
+internal sealed class Throughput : IWorkload
 {
-    GuestToHost,
-    HostToGuest,
-}
+    private const int LargestMessage = 128 * 1024;
+    private const double Mebibyte = 1 << 20;
+    private readonly Setting setting;
+    private readonly Direction direction;
+    private readonly int size;
+    private readonly Figure rate;
 
-/// <summary>What one transfer cost besides time.</summary>
-/// <param name="Packets">Packets of the driver and the device.</param>
-/// <param name="Kicks">Notifications to the device.</param>
-/// <param name="Calls">Notifications from the device.</param>
-/// <param name="CreditUpdates">Both ways.</param>
-public sealed record Counters(long Packets, long Kicks, ulong Calls, long CreditUpdates);
-
-/// <summary>Stream throughput over one flow: from the first byte posted to the last byte consumed and checked.</summary>
-internal static class Throughput
-{
-    private const int BatchPackets = 64;
-
-    /// <summary>Seconds for <paramref name="total"/> bytes in messages of <paramref name="size"/>.</summary>
-    public static (double Seconds, Counters Counters) Run(ITargetInstance target, Direction direction, long total, int size)
+    public Throughput(Setting setting, Direction direction, int size)
     {
-        using Session session = new(target, VirtioFeatures.EventIdx);
-        double seconds = direction == Direction.GuestToHost ? GuestToHost(session, total, size) : HostToGuest(session, total, size);
-        session.Check();
-        Peers.RawDriver driver = session.Driver;
-        driver.DrainCalls();
-        return (seconds, new Counters(
-            driver.Rx.Taken + (total / size),
-            driver.Rx.Kicks + driver.Tx.Kicks,
-            driver.RxCalls + driver.TxCalls,
-            session.CreditUpdatesReceived + session.CreditUpdatesSent));
+        this.setting = setting;
+        this.direction = direction;
+        this.size = size;
+        rate = Figure("throughput", "MiB/s", Better.Higher, FigureRole.Gate);
     }
 
-    private static double GuestToHost(Session session, long total, int size)
-    {
-        ulong[] packets = PreparePackets(session, size);
-        HostEnd reader = HostEnd.Reader(session.Connection.Fd, buffer => session.Connection.TryReceive(buffer, out int n) ? n : session.Connection.End == Peers.HostEnd.Open ? 0 : -1, total);
-        uint length = (uint)(VsockHeader.Size + size);
-        long posted = 0;
-        int inBatch = 0;
-        bool CanSend() => session.Defect is not null || reader.IsDone || (session.Credit >= size && session.Driver.Tx.Ring.FreeDescriptors > 0);
-        long start = Stopwatch.GetTimestamp();
-        for (int next = 0; posted < total && session.Defect is null;)
-        {
-            if (session.Credit >= size && session.Driver.Tx.TrySendInPlace(packets[next], length, out _))
-            {
-                session.Sent((uint)size);
-                posted += size;
-                next = next + 1 == packets.Length ? 0 : next + 1;
-                if (++inBatch == BatchPackets)
-                {
-                    inBatch = 0;
-                    session.Driver.Tx.Flush();
-                    session.Driver.Pump();
-                }
+    public string Kind => "throughput";
 
-                continue;
+    public string Name => rate.Name;
+
+    public IReadOnlyDictionary<string, string> Dimensions => new Dictionary<string, string>(setting.Dimensions)
+    {
+        ["direction"] = Directions.NameOf(direction),
+        ["size"] = size.ToString(CultureInfo.InvariantCulture),
+    };
+
+    public VirtioFeatures Needs => setting.Needs;
+
+    /// <summary>A bare Unix socketpair between two threads carries one way; for both ways at once there is none.</summary>
+    public Limit? Limit => direction == Direction.BothWays ? null : new Limit("socketpair", rate, Goal(), bytes => bytes / Mebibyte / SocketPair.Transfer(bytes, size, setting.Socket));
+
+    public static IEnumerable<IWorkload> Read(YamlMap map)
+    {
+        map.AllowOnly(["workload", "directions", "sizes", .. SettingList.Fields]);
+        IReadOnlyList<Direction> directions = PlanList.Words(map, "directions", Directions.ByName, [Direction.GuestToHost, Direction.HostToGuest]);
+        IReadOnlyList<int> sizes = PlanList.PowersOfTwo(map, "sizes", 16, Pattern.LongestPiece, "bytes of a message");
+        IReadOnlyList<Setting> settings = SettingList.Read(map);
+        foreach (Setting setting in settings.Where(s => s.Socket == SocketType.Seqpacket))
+        {
+            int largest = sizes.Max();
+            if (largest > LargestMessage)
+            {
+                throw map.Error("sizes", $"has {largest}; a Unix seqpacket socket takes messages of at most {LargestMessage} bytes, leave larger ones to streams");
             }
 
-            inBatch = 0;
-            session.Driver.Tx.Flush();
-            if (!session.Driver.Timeline.WaitUntil(CanSend))
+            if (largest > setting.Window)
             {
-                throw new PerfException($"the device took {posted} of {total} bytes and then nothing more");
+                throw map.Error("sizes", $"has {largest}; a message that is larger than the window of {setting.Window} never arrives, take a larger one in 'windows'");
             }
         }
 
-        session.Driver.Tx.Flush();
-        _ = session.Driver.Timeline.WaitUntil(() => reader.IsDone || session.Defect is not null);
-        session.Check();
-        reader.Join();
-        return Stopwatch.GetElapsedTime(start, reader.FinishedAt).TotalSeconds;
+        return from setting in settings from d in directions from size in sizes select new Throughput(setting, d, size);
     }
 
-    private static double HostToGuest(Session session, long total, int size)
+    public long Prepare(Bench bench)
     {
-        long start = Stopwatch.GetTimestamp();
-        HostEnd writer = HostEnd.Writer(session.Connection.Fd, data => session.Connection.TrySend(data, out int n) ? n : -1, total, size);
-        long seen = 0;
-        bool Moved() => session.Received > seen || session.Defect is not null;
-        while (session.Received < total && session.Defect is null)
+        const long FirstBytes = 1 << 20;
+        const double Enough = 0.02;
+        long share = Transfer.Share(setting, size);
+        long bytes = Math.Max(1, FirstBytes / share) * share;
+        while (true)
         {
-            seen = session.Received;
-            if (!session.Driver.Timeline.WaitUntil(Moved))
+            double seconds = Transfer.Run(bench, setting, direction, bytes, size).Seconds;
+            if (seconds >= Math.Min(Enough, bench.Seconds / 2))
             {
-                throw new PerfException($"the device delivered {seen} of {total} bytes and then nothing more");
+                return Math.Max(1, (long)(bytes * bench.Seconds / seconds / share)) * share;
             }
 
-            session.TellCredit();
+            bytes *= 4;
         }
-
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        session.Check();
-        writer.Join();
-        return seconds;
     }
 
-    /// <summary>
-    /// One packet for each distinct piece of the pattern, header and payload contiguous. In a transfer one way nothing in the header
-    /// changes, so the packets are written once and only descriptors are posted.
-    /// </summary>
-    private static ulong[] PreparePackets(Session session, int size)
+    public void WarmUp(Bench bench, long volume)
     {
-        ulong[] packets = new ulong[Pattern.Period / size];
-        VsockHeader header = session.Flow.Header(Op.Rw) with { Len = (uint)size };
-        for (int i = 0; i < packets.Length; i++)
+        const long WarmUpBytes = 4 << 20;
+        long share = Transfer.Share(setting, size);
+        _ = Transfer.Run(bench, setting, direction, Math.Min(volume, Math.Max(1, WarmUpBytes / share) * share), size);
+    }
+
+    public void Run(Bench bench, long volume, Sheet sheet)
+    {
+        (double seconds, Costs costs) = Transfer.Run(bench, setting, direction, volume, size);
+        double bytes = volume * (direction == Direction.BothWays ? 2.0 : 1.0);
+        sheet.Add(rate, bytes / Mebibyte / seconds);
+        PerMebibyte("packets", costs.Packets);
+        PerMebibyte("descriptors", costs.Descriptors);
+        PerMebibyte("kicks", costs.Kicks);
+        PerMebibyte("calls", costs.Calls);
+        PerMebibyte("credit-updates", costs.CreditUpdates);
+        if (costs.TargetCpu is { } cpu)
         {
-            packets[i] = session.Driver.Arena.Allocate((uint)(VsockHeader.Size + size), 64, Peers.RawDriver.BufferRegion);
-            Span<byte> memory = session.Driver.Memory.Slice(packets[i], (uint)(VsockHeader.Size + size));
-            header.Write(memory);
-            Pattern.At((long)i * size, size).CopyTo(memory[VsockHeader.Size..]);
+            sheet.Add(Figure("cpu-target", "ns/B", Better.Lower, FigureRole.Shown), cpu / bytes);
         }
 
-        return packets;
+        sheet.Add(Figure("cpu-generator", "ns/B", Better.Lower, FigureRole.Shown), costs.GeneratorCpu / bytes);
+        sheet.Add(Figure("allocated", "B/packet", Better.Lower, FigureRole.Counter), costs.Allocated / (double)costs.Packets);
+
+        void PerMebibyte(string what, long count) => sheet.Add(Figure(what, "per MiB", Better.Lower, FigureRole.Counter), count / (bytes / Mebibyte));
     }
+
+    private Figure Figure(string what, string unit, Better better, FigureRole role) => new(
+        $"{setting.SocketName}/{Directions.NameOf(direction)}/{what}", string.Create(CultureInfo.InvariantCulture, $"{size}{setting.Suffix}"), unit, better, role);
+
+    /// <summary>Asked of one flow of a stream under the usual settings.</summary>
+    private double? Goal() => setting == new Setting()
+        ? (direction, size) switch
+        {
+            (_, 65_536) => 0.9,
+            (Direction.GuestToHost, 64) => 2,
+            (Direction.HostToGuest, 64) => 1,
+            _ => null,
+        }
+        : null;
 }
