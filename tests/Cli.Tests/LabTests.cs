@@ -4,6 +4,7 @@ using NUnit.Framework;
 using Vsockspec.Cases;
 using Vsockspec.Guests;
 using Vsockspec.Results;
+using Vsockspec.Targets;
 
 namespace Vsockspec.Cli.Tests;
 
@@ -142,30 +143,29 @@ public sealed class LabTests
 
         Assert.That(process.WaitForExit(Limit));
         Assert.That(process.ExitCode, Is.EqualTo(expected));
-        Assert.That(SpinWait.SpinUntil(() => !Directory.EnumerateFileSystemEntries(folder).Any() && !Machines(folder).Any(), TimeSpan.FromSeconds(20)), "something is left");
+        Assert.That(SpinWait.SpinUntil(() => !Directory.EnumerateFileSystemEntries(folder).Any() && Descendants.Of(folder).Count == 0, TimeSpan.FromSeconds(20)), "something is left");
     }
 
-    /// <summary>Processes whose command line names the folder.</summary>
-    private static IEnumerable<string> Machines(string folder)
+    [TestCase("virtiofsd")]
+    [TestCase("qemu-system")]
+    public void Lab_KilledWhileItStartsAProgram_LeavesNothing(string program)
     {
-        foreach (string process in Directory.EnumerateDirectories("/proc").Where(p => char.IsAsciiDigit(Path.GetFileName(p)[0])))
-        {
-            string line;
-            try
-            {
-                line = File.ReadAllText(Path.Combine(process, "cmdline"));
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // It has just ended.
-                continue;
-            }
+        using Terminal place = new();
+        using DeadlySetsid setsid = new(place.Folder, program);
+        using Process process = Process.Start(setsid.Fatal(Describe(place, "lab", "--accel", "tcg", "--", "doctor")))!;
+        setsid.AssertThatNothingIsLeft(process);
+    }
 
-            if (line.Contains(folder, StringComparison.Ordinal))
-            {
-                yield return line;
-            }
-        }
+    /// <summary>Also when nobody is there any more who could end it.</summary>
+    [Test]
+    public void Share_ThatNobodyIsConnectedTo_EndsByItself()
+    {
+        using InstanceFolder folder = InstanceFolder.Create();
+        using FolderShare share = FolderShare.Start(LabTools.Find(ToolBox.OfThisMachine), folder.Path, Path.Combine(folder.Path, "share"));
+        Assert.That(SpinWait.SpinUntil(() => share.HasExited, TimeSpan.FromMilliseconds(300)), Is.False, string.Join('\n', share.LastLines));
+
+        share.Leave();
+        Assert.That(SpinWait.SpinUntil(() => share.HasExited, TimeSpan.FromSeconds(20)));
     }
 
     private static (int ExitCode, string Output, string Errors) RunProgram(Terminal place, params string[] arguments)
@@ -177,9 +177,11 @@ public sealed class LabTests
         return (process.ExitCode, output.GetAwaiter().GetResult(), errors.GetAwaiter().GetResult());
     }
 
-    private static Process Start(Terminal place, params string[] arguments)
+    private static Process Start(Terminal place, params string[] arguments) => Process.Start(Describe(place, arguments))!;
+
+    private static ProcessStartInfo Describe(Terminal place, params string[] arguments)
     {
-        ProcessStartInfo info = new(Vsockspec.Targets.DotNet.Host, [Path.Combine(AppContext.BaseDirectory, "vsockspec.dll"), .. arguments])
+        ProcessStartInfo info = new(DotNet.Host, [Path.Combine(AppContext.BaseDirectory, "vsockspec.dll"), .. arguments])
         {
             WorkingDirectory = place.Folder,
             RedirectStandardOutput = true,
@@ -187,6 +189,6 @@ public sealed class LabTests
         };
         info.Environment["TMPDIR"] = Directory.CreateDirectory(place.PathOf("tmp")).FullName;
         info.Environment["DOTNET_EnableDiagnostics"] = "0";
-        return Process.Start(info)!;
+        return info;
     }
 }

@@ -6,18 +6,20 @@ using Vsockspec.Targets;
 
 namespace Vsockspec.Guests;
 
-/// <summary>A virtiofsd that serves one folder of this machine to one lab.</summary>
+/// <summary>
+/// A virtiofsd that serves one folder of this machine to one lab. It ends with its one connection, which is made before it starts and which QEMU inherits: so it ends by itself also when we are
+/// gone before QEMU is there.
+/// </summary>
 internal sealed class FolderShare : IDisposable
 {
     private readonly TargetProcess _daemon;
 
-    /// <summary>Ours too, so that its file is there until the end.</summary>
-    private readonly Socket _listener;
+    private readonly Socket _connection;
 
-    private FolderShare(TargetProcess daemon, Socket listener)
+    private FolderShare(TargetProcess daemon, Socket connection)
     {
         _daemon = daemon;
-        _listener = listener;
+        _connection = connection;
     }
 
     public IReadOnlyList<string> LastLines => _daemon.LastLines;
@@ -25,9 +27,10 @@ internal sealed class FolderShare : IDisposable
     public bool HasExited => _daemon.HasExited;
 
     /// <summary>
-    /// Starts the daemon on a socket that listens already: QEMU can connect at once, and QEMU's virtiofsd leaves no file of its own under
+    /// Starts the daemon on a socket that listens already: there is something to connect to, and QEMU's virtiofsd leaves no file of its own under
     /// /run, as it does for a socket it makes.
     /// </summary>
+    /// <param name="socket">Path for the socket, which is not there yet.</param>
     /// <exception cref="LabException">The daemon does not start.</exception>
     public static FolderShare Start(LabTools tools, string folder, string socket)
     {
@@ -37,24 +40,33 @@ internal sealed class FolderShare : IDisposable
             throw new LabException("the lab needs root, for virtiofsd shares this machine's files with it: run it with sudo, or in a container");
         }
 
-        Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using Socket listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        Socket connection = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            listener.Bind(new UnixDomainSocketEndPoint(socket));
+            UnixDomainSocketEndPoint place = new(socket);
+            listener.Bind(place);
             listener.Listen(1);
+            connection.Connect(place);
             using Inheritance inherited = new(listener.SafeHandle);
             TargetProcess daemon = TargetProcess.Start(
                 CommandLine(tools, folder, inherited.Fd),
                 new Dictionary<string, string>(StringComparer.Ordinal),
                 "/");
-            return new FolderShare(daemon, listener);
+            return new FolderShare(daemon, connection);
         }
         catch (Win32Exception e)
         {
-            listener.Dispose();
+            connection.Dispose();
             throw new LabException($"{tools.VirtioFs}: {e.Message}; install it again: sudo apt-get install -y --reinstall qemu-system-common", e);
         }
     }
+
+    /// <summary>Programs that are started while this lives inherit the connection.</summary>
+    public Inheritance Inherit() => new(_connection.SafeHandle);
+
+    /// <summary>Somebody else has the connection; the daemon ends with theirs.</summary>
+    public void Leave() => _connection.Dispose();
 
     /// <summary>
     /// QEMU's virtiofsd takes all its settings as -o; the one in Rust understands these too. cache=always is for what does not change while the
@@ -66,7 +78,7 @@ internal sealed class FolderShare : IDisposable
     public void Dispose()
     {
         _daemon.Dispose();
-        _listener.Dispose();
+        _connection.Dispose();
     }
 
     /// <summary>A comma ends an option, unless it is escaped (fuse_opt_parse).</summary>

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Net.Sockets;
+using Vsockspec.Interop;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Guests;
@@ -81,7 +82,7 @@ public sealed class Lab
         CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        using TargetProcess machine = StartMachine(LabMachine.CommandLine(_plan, _tools, initramfs, name => Path.Combine(folder, name)));
+        using TargetProcess machine = StartMachine(folder, initramfs, shares);
         if (Connect(streams, () => machine.HasExited || shares.Exists(s => s.HasExited)) is not { } connected)
         {
             return new LabOutcome(LabEnd.NotBooted, null, null, [], Said());
@@ -166,15 +167,24 @@ public sealed class Lab
         }
     }
 
-    private TargetProcess StartMachine(IReadOnlyList<string> command)
+    /// <summary>Starts the machine and leaves the connections to the shares to it.</summary>
+    private TargetProcess StartMachine(string folder, string initramfs, List<FolderShare> shares)
     {
+        List<Inheritance> connections = [];
         try
         {
+            connections.AddRange(shares.Select(s => s.Inherit()));
+            IReadOnlyList<string> command = LabMachine.CommandLine(_plan, _tools, initramfs, name => Path.Combine(folder, name), connections.Select(c => c.Fd));
             return TargetProcess.Start(command, new Dictionary<string, string>(StringComparer.Ordinal), "/");
         }
         catch (Win32Exception e)
         {
             throw new LabException($"{_tools.Qemu}: {e.Message}; install it again: sudo apt-get install -y --reinstall qemu-system-x86", e);
+        }
+        finally
+        {
+            connections.ForEach(c => c.Dispose());
+            shares.ForEach(s => s.Leave());
         }
     }
 

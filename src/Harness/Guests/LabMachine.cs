@@ -23,8 +23,9 @@ internal static class LabMachine
     public static IReadOnlyList<string> Streams { get; } = [Console, .. Ports];
 
     /// <param name="initramfs">Absolute path.</param>
-    /// <param name="socketOf">Where a stream of <see cref="Streams"/>, or a share by its tag, listens.</param>
-    public static IReadOnlyList<string> CommandLine(LabPlan plan, LabTools tools, string initramfs, Func<string, string> socketOf)
+    /// <param name="socketOf">Where a stream of <see cref="Streams"/> listens.</param>
+    /// <param name="shares">The descriptors that the machine inherits, each connected to the daemon of one of <see cref="Tags"/>, in their order.</param>
+    public static IReadOnlyList<string> CommandLine(LabPlan plan, LabTools tools, string initramfs, Func<string, string> socketOf, IEnumerable<int> shares)
     {
         string memory = plan.MemoryMiB.ToString(CultureInfo.InvariantCulture);
         List<string> line =
@@ -49,9 +50,9 @@ internal static class LabMachine
             line.AddRange(["-chardev", $"socket,id={port},path={Escape(socketOf(port))}", "-device", $"virtserialport,chardev={port},name={port}"]);
         }
 
-        foreach (string tag in Tags(plan))
+        foreach ((string tag, int fd) in Tags(plan).Zip(shares))
         {
-            line.AddRange(["-chardev", $"socket,id=fs-{tag},path={Escape(socketOf(tag))}", "-device", $"vhost-user-fs-pci,queue-size=1024,chardev=fs-{tag},tag={tag}"]);
+            line.AddRange(["-chardev", string.Create(CultureInfo.InvariantCulture, $"socket,id=fs-{tag},fd={fd}"), "-device", $"vhost-user-fs-pci,queue-size=1024,chardev=fs-{tag},tag={tag}"]);
         }
 
         return line;

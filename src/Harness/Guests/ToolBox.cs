@@ -55,24 +55,16 @@ public sealed class ToolBox(IReadOnlyList<string> folders)
         ProcessStartInfo info = new()
         {
             WorkingDirectory = workingFolder ?? "",
-            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        TargetProcess.InSession(info, [program, .. arguments]);
         info.Environment["LC_ALL"] = "C";
-        using Process process = Start(program, info);
-        if (TargetProcess.HasSession)
-        {
-            Guardian.Watch(process.Id);
-        }
-
+        using Process process = Start(info, [program, .. arguments]);
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         end.CancelAfter(time);
         try
         {
             using CancellationTokenRegistration killing = end.Token.Register(() => Kill(process));
-            process.StandardInput.Close();
             Task<byte[]> errors = ReadSome(process.StandardError.BaseStream, MaxErrorBytes, () => { });
             bool tooMuch = false;
             byte[] output = ReadSome(
@@ -93,22 +85,19 @@ public sealed class ToolBox(IReadOnlyList<string> folders)
         }
         finally
         {
-            if (TargetProcess.HasSession)
-            {
-                Guardian.Release(process.Id);
-            }
+            Guardian.Release(process.Id);
         }
     }
 
-    private static Process Start(string program, ProcessStartInfo info)
+    private static Process Start(ProcessStartInfo info, IReadOnlyList<string> command)
     {
         try
         {
-            return Process.Start(info)!;
+            return GuardedStart.Start(info, command);
         }
         catch (Win32Exception e)
         {
-            throw KernelException.OfMachine($"{program}: {e.Message}", e);
+            throw KernelException.OfMachine($"{command[0]}: {e.Message}", e);
         }
     }
 
@@ -121,7 +110,7 @@ public sealed class ToolBox(IReadOnlyList<string> folders)
                 return;
             }
 
-            if (TargetProcess.HasSession)
+            if (GuardedStart.HasSession)
             {
                 _ = LibC.kill(-process.Id, SigKill);
             }

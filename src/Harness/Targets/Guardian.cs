@@ -8,7 +8,7 @@ namespace Vsockspec.Targets;
 /// </summary>
 internal static class Guardian
 {
-    // Lines: '+' or '-' (watch or release), then 'g' and a process group, or 'd' and a folder.
+    // Lines: '+' or '-' (watch or release), then 'g' and a process group, or 'd' and a folder. A process that was started a moment ago may not have its group yet.
     internal const string Script =
         """
         trap '' INT TERM HUP PIPE
@@ -24,13 +24,15 @@ internal static class Guardian
         done
         set -f
         IFS=$nl
-        for item in $live; do case $item in g*) kill -s KILL -- "-${item#g}" ;; esac; done 2>/dev/null
+        end() { kill -s KILL -- "-$1" || { kill -s KILL "$1" && kill -s KILL -- "-$1"; }; }
+        for item in $live; do case $item in g*) end "${item#g}" ;; esac; done 2>/dev/null
         for item in $live; do case $item in d*) rm -rf -- "${item#d}" ;; esac; done 2>/dev/null
         """;
 
     private static readonly Lock Gate = new();
     private static Process? _shell;
 
+    /// <param name="processGroup">Or the process that becomes its leader.</param>
     public static void Watch(int processGroup) => Tell($"+g{processGroup}");
 
     public static void Release(int processGroup) => Tell($"-g{processGroup}");
@@ -59,7 +61,7 @@ internal static class Guardian
     private static Process Start()
     {
         ProcessStartInfo info = new() { RedirectStandardInput = true };
-        TargetProcess.InSession(info, ["/bin/sh", "-c", Script]);
+        GuardedStart.InSession(info, ["/bin/sh", "-c", Script]);
         Process shell = Process.Start(info)!;
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace Vsockspec.Targets;
 
 /// <summary>
@@ -10,19 +12,21 @@ public sealed class InstanceFolder : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Makes <c>/tmp/vs-xxxxxx</c>, for the owner only.</summary>
+    /// <summary>Makes <c>/tmp/vs-xxxxxxxx</c>, for the owner only.</summary>
     public static InstanceFolder Create()
     {
-        string path = Directory.CreateTempSubdirectory("vs-").FullName;
+        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        string name = "vs-" + RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz0123456789", 8);
+        string path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), name);
         if (path.Length > UnixSockets.MaxPathLength - 32)
         {
             // TMPDIR is deep: sockets would not fit.
-            Directory.Delete(path);
-            path = $"/tmp/{System.IO.Path.GetFileName(path)}";
-            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            path = $"/tmp/{name}";
         }
 
+        // Before it is there, so that it is not left whenever we are killed.
         Guardian.Watch(path);
+        Directory.CreateDirectory(path, OwnerOnly);
         return new InstanceFolder(path);
     }
 

@@ -13,9 +13,6 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
     /// <summary>After exit, how long output that is still in the pipes may take to be read.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>util-linux's (or busybox's) setsid. Without it a target's own children are found through /proc when it is ended.</summary>
-    private static readonly string? SetSid = Executable.OnPath("setsid");
-
     private readonly Process _process;
     private readonly LineTail _tail = new();
     private readonly Task _following;
@@ -29,19 +26,12 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
     {
         _process = process;
         Id = process.Id;
-        if (SetSid is not null)
-        {
-            Guardian.Watch(Id);
-        }
 
         // What a target leaves behind is ended with it, and not later, when its number may belong to another process.
         process.Exited += (_, _) => EndGroup();
         process.EnableRaisingEvents = true;
         _following = Task.WhenAll(_tail.Follow(process.StandardError.BaseStream), _tail.Follow(process.StandardOutput.BaseStream));
     }
-
-    /// <summary>Whether <see cref="InSession"/> gives a command a process group of its own.</summary>
-    internal static bool HasSession => SetSid is not null;
 
     public int Id { get; }
 
@@ -61,33 +51,15 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
         ProcessStartInfo info = new()
         {
             WorkingDirectory = workingDirectory,
-            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        InSession(info, command);
         foreach ((string name, string value) in environment)
         {
             info.Environment[name] = value;
         }
 
-        Process process = Process.Start(info)!;
-        process.StandardInput.Close();
-        return new TargetProcess(process);
-    }
-
-    /// <summary>
-    /// Puts the command under setsid: a Ctrl-C at the terminal then reaches only us, and one kill reaches everything the command starts.
-    /// setsid replaces itself by the command, so the process id is the command's.
-    /// </summary>
-    internal static void InSession(ProcessStartInfo info, IReadOnlyList<string> command)
-    {
-        IEnumerable<string> words = SetSid is null ? command : command.Prepend(SetSid);
-        info.FileName = words.First();
-        foreach (string word in words.Skip(1))
-        {
-            info.ArgumentList.Add(word);
-        }
+        return new TargetProcess(GuardedStart.Start(info, command));
     }
 
     /// <summary>Waits until the process ends or the time is over; true when it has ended.</summary>
@@ -122,7 +94,7 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
             Signal(SigTerm);
             if (!_process.WaitForExit(Grace))
             {
-                if (SetSid is null)
+                if (!GuardedStart.HasSession)
                 {
                     _process.Kill(entireProcessTree: true);
                 }
@@ -143,9 +115,9 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
 
     private void EndGroup()
     {
-        if (SetSid is not null && Interlocked.Exchange(ref _groupEnded, 1) == 0)
+        if (Interlocked.Exchange(ref _groupEnded, 1) == 0)
         {
-            Signal(SigKill);
+            _ = LibC.kill(-Id, SigKill);
             Guardian.Release(Id);
         }
     }
@@ -162,14 +134,10 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
         }
     }
 
-    /// <summary>Signals the group, or only the process where it has no group of its own; one that is gone already is no error.</summary>
+    /// <summary>Signals the group, or only the process where it has no group of its own, or not yet; one that is gone already is no error.</summary>
     private void Signal(int signal)
     {
-        if (SetSid is not null)
-        {
-            _ = LibC.kill(-Id, signal);
-        }
-        else if (!_process.HasExited)
+        if (LibC.kill(-Id, signal) != 0 && !_process.HasExited)
         {
             _ = LibC.kill(Id, signal);
         }

@@ -25,25 +25,25 @@ public sealed class LabPartsTests
     [Test]
     public void CommandLine_OfTheMachine_HasMemoryToShareAndNoVsockDevice()
     {
-        string line = string.Join(' ', LabMachine.CommandLine(Plan, Tools, "/tmp/i", name => $"/tmp/s/{name}"));
+        string line = string.Join(' ', LabMachine.CommandLine(Plan, Tools, "/tmp/i", name => $"/tmp/s/{name}", [41, 42, 43]));
 
         Assert.That(line, Does.StartWith("/q/qemu -nodefaults -no-user-config -no-reboot -display none -machine q35,memory-backend=memory -accel tcg,thread=multi -cpu max,+svm -smp 2 -m 2048"));
         Assert.That(line, Does.Contain("-object memory-backend-memfd,id=memory,size=2048M,share=on -kernel /k/vmlinuz -initrd /tmp/i"));
         Assert.That(line, Does.Contain("panic=-1 oops=panic"));
-        Assert.That(line, Does.Contain("vhost-user-fs-pci,queue-size=1024,chardev=fs-root,tag=root").And.Contain("tag=share0").And.Contain("tag=share1"));
+        Assert.That(line, Does.Contain("vhost-user-fs-pci,queue-size=1024,chardev=fs-root,tag=root").And.Contain("socket,id=fs-share0,fd=42 ").And.Contain("tag=share0").And.Contain("tag=share1"));
         Assert.That(line, Does.Contain("virtserialport,chardev=output,name=output").And.Contain("name=errors").And.Contain("name=control"));
         Assert.That(line, Does.Not.Contain("vsock"));
     }
 
     [Test]
     public void CommandLine_WithKvm_UsesTheHostsProcessor() => Assert.That(
-        LabMachine.CommandLine(Plan with { Accelerator = LabAccelerator.Kvm }, Tools, "/i", n => n),
+        LabMachine.CommandLine(Plan with { Accelerator = LabAccelerator.Kvm }, Tools, "/i", n => n, [3, 4, 5]),
         Is.SupersetOf(new[] { "kvm", "host" }).And.None.Contains("tcg"));
 
     [Test]
     public void CommandLine_PathsWithCommas_AreEscaped()
     {
-        string line = string.Join(' ', LabMachine.CommandLine(Plan with { ConsoleFile = "/c,d/log" }, Tools, "/i", n => $"/t,u/{n}"));
+        string line = string.Join(' ', LabMachine.CommandLine(Plan with { ConsoleFile = "/c,d/log" }, Tools, "/i", n => $"/t,u/{n}", [3, 4, 5]));
 
         Assert.That(line, Does.Contain("socket,id=console,path=/t,,u/console,logfile=/c,,d/log,logappend=on"));
     }

@@ -37,6 +37,20 @@ public sealed class GuardianTests
         cancellation.ThrowIfCancellationRequested();
     }
 
+    [Test]
+    [CancelAfter(20_000)]
+    public void Script_ProcessThatHasNoGroupOfItsOwnYet_IsEnded(CancellationToken cancellation)
+    {
+        using Process process = Process.Start("sleep", ["60"]);
+        using Process guardian = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", Guardian.Script]) { RedirectStandardInput = true })!;
+        guardian.StandardInput.Write($"+g{process.Id}\n");
+        guardian.StandardInput.Close();
+
+        Assert.That(guardian.WaitForExit(TimeSpan.FromSeconds(10)));
+        Assert.That(process.WaitForExit(TimeSpan.FromSeconds(10)));
+        cancellation.ThrowIfCancellationRequested();
+    }
+
     private static void AwaitGroup(Process leader, CancellationToken cancellation)
     {
         // proc_pid_stat(5): pid (comm) state ppid pgrp ...
