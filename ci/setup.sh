@@ -29,8 +29,35 @@ schemas() {
   fi
 }
 
+# Surefire's own schema of junit.xml, which is in no package but in Debian's source of one. The system's package sources are asked for it, and are left as they are.
+surefire() (
+  folder=$(dirname "${BASH_SOURCE[0]}")/schemas/surefire
+  schema=surefire-test-report.xsd
+  if [ -f "$folder/$schema" ]; then
+    exit
+  fi
+
+  mkdir -p "$folder"
+  folder=$(cd "$folder" && pwd)
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  mkdir "$work/sources" "$work/lists" "$work/cache"
+  for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    if [ -f "$list" ]; then
+      sed -e 's/^deb /deb-src /' -e 's/^Types:.*/Types: deb-src/' "$list" >"$work/sources/$(basename "$list")"
+    fi
+  done
+  apt=(apt-get -qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$work/sources" -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=)
+  cd "$work"
+  "${apt[@]}" update
+  "${apt[@]}" source --download-only surefire
+  tar -xOf surefire_*.orig.tar.* --wildcards "*/site/resources/xsd/$schema" >"$work/$schema"
+  mv "$work/$schema" "$folder/$schema"
+)
+
 if [ ${#missing[@]} -eq 0 ]; then
   schemas
+  surefire
   exit 0
 fi
 
@@ -52,3 +79,4 @@ echo 'wireshark-common wireshark-common/install-setuid boolean false' | "${as_ro
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 schemas
+surefire

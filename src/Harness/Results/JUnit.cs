@@ -7,8 +7,8 @@ using Vsockspec.Targets;
 namespace Vsockspec.Results;
 
 /// <summary>
-/// JUnit XML as Surefire writes it and Jenkins and GitLab read it: one flat suite for each area, a property for what the format has no
-/// word for. Failures are <c>failure</c>, what we could not judge is <c>error</c>, what was not asked is <c>skipped</c>.
+/// JUnit XML as Surefire writes it (its surefire-test-report.xsd) and Jenkins, GitLab and others read it: one suite, the area as the class of a case. What the format has no word for stands in the
+/// case's output. Failures are <c>failure</c>, what we could not judge is <c>error</c>, what was not asked is <c>skipped</c>.
 /// </summary>
 public static class JUnit
 {
@@ -25,21 +25,13 @@ public static class JUnit
         using MemoryStream stream = new();
         using (XmlWriter xml = XmlWriter.Create(stream, new XmlWriterSettings { Indent = true, Encoding = new UTF8Encoding(false), NewLineChars = "\n" }))
         {
-            xml.WriteStartElement("testsuites");
-            xml.WriteAttributeString("name", $"vsockspec {report.Target.Name}");
+            xml.WriteStartElement("testsuite");
+            xml.WriteAttributeString("name", Printable.Clean($"vsockspec {report.Target.Name}"));
             WriteCounts(xml, report.Cases);
-            foreach (IGrouping<string, CaseResult> area in report.Cases.GroupBy(c => c.Area).OrderBy(g => g.Key, StringComparer.Ordinal))
+            WriteProperties(xml, report);
+            foreach (CaseResult result in report.Cases.OrderBy(c => c.Area, StringComparer.Ordinal))
             {
-                xml.WriteStartElement("testsuite");
-                xml.WriteAttributeString("name", area.Key);
-                WriteCounts(xml, [.. area]);
-                xml.WriteAttributeString("timestamp", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture));
-                foreach (CaseResult result in area)
-                {
-                    WriteCase(xml, result);
-                }
-
-                xml.WriteEndElement();
+                WriteCase(xml, result);
             }
 
             xml.WriteEndElement();
@@ -60,32 +52,39 @@ public static class JUnit
         string Count(Outcome outcome) => cases.Count(c => Of(c.Verdict) == outcome).ToString(CultureInfo.InvariantCulture);
     }
 
-    private static void WriteCase(XmlWriter xml, CaseResult result)
+    private static void WriteProperties(XmlWriter xml, RunReport report)
     {
-        xml.WriteStartElement("testcase");
-        xml.WriteAttributeString("classname", $"vsockspec.{result.Area}");
-        xml.WriteAttributeString("name", Printable.Clean($"{result.FullName} {result.Title}"));
-        xml.WriteAttributeString("time", Seconds(result.DurationMs));
-
         xml.WriteStartElement("properties");
-        Property("id", result.Id);
-        Property("variant", result.Variant);
-        Property("verdict", result.Verdict.ToString());
-        Property("level", result.Level.ToString());
-        Property("requirements", string.Join(' ', result.Requirements));
-        Property("repetition", result.Repetition.ToString(CultureInfo.InvariantCulture));
-        Property("seed", result.Seed.ToString(CultureInfo.InvariantCulture));
-        if (result.Trace is not null)
+        foreach ((string name, string? value) in ((string, string?)[])
+        [
+            ("suite", $"{report.Suite.Name} {report.Suite.Version}"),
+            ("target", report.Target.Version is { } version ? $"{report.Target.Name} {version}" : report.Target.Name),
+            ("target.sha256", report.Target.Digest),
+            ("profile", report.Run.Profile),
+            ("shard", report.Run.Shard),
+            ("run", report.Run.Id),
+            ("seed", report.Run.Seed.ToString(CultureInfo.InvariantCulture)),
+            ("startedAt", report.Run.StartedAt.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)),
+        ])
         {
-            Property("trace", result.Trace);
-        }
-
-        if (result.Repeated is not null)
-        {
-            Property("repeated", result.Repeated);
+            if (value is not null)
+            {
+                xml.WriteStartElement("property");
+                xml.WriteAttributeString("name", name);
+                xml.WriteAttributeString("value", Printable.Clean(value));
+                xml.WriteEndElement();
+            }
         }
 
         xml.WriteEndElement();
+    }
+
+    private static void WriteCase(XmlWriter xml, CaseResult result)
+    {
+        xml.WriteStartElement("testcase");
+        xml.WriteAttributeString("name", Printable.Clean($"{result.FullName} {result.Title}"));
+        xml.WriteAttributeString("classname", $"vsockspec.{result.Area}");
+        xml.WriteAttributeString("time", Seconds(result.DurationMs));
 
         Outcome outcome = Of(result.Verdict);
         if (outcome != Outcome.Passed)
@@ -101,21 +100,21 @@ public static class JUnit
             xml.WriteEndElement();
         }
 
+        xml.WriteElementString("system-out", Printable.Clean(Facts(result)));
         if (result.Log is not null)
         {
             xml.WriteElementString("system-err", Printable.Clean(result.Log));
         }
 
         xml.WriteEndElement();
-
-        void Property(string name, string value)
-        {
-            xml.WriteStartElement("property");
-            xml.WriteAttributeString("name", name);
-            xml.WriteAttributeString("value", Printable.Clean(value));
-            xml.WriteEndElement();
-        }
     }
+
+    private static string Facts(CaseResult result) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"verdict: {result.Verdict}\nlevel: {result.Level}\nrequirements: {string.Join(' ', result.Requirements)}\nrepetition: {result.Repetition}\nseed: {result.Seed}\n")
+        + (result.Trace is null ? "" : $"trace: {result.Trace}\n")
+        + (result.Repeated is null ? "" : $"repeated: {result.Repeated}\n");
 
     private static string Findings(CaseResult result) =>
         string.Concat(result.Findings.Select(f => $"auditor: {f.Requirement}: packet {f.Packet}: {f.Detail}\n"));

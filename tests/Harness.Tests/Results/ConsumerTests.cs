@@ -1,3 +1,5 @@
+using System.Xml;
+using System.Xml.Schema;
 using NUnit.Framework;
 using Vsockspec.Cases;
 using Vsockspec.Results;
@@ -67,16 +69,32 @@ public sealed class ConsumerTests
     }
 
     [Test]
+    public void JUnit_OfARun_IsAsSurefiresOwnSchemaSays()
+    {
+        using SmallBundle bundle = new();
+        Assert.That(ValidateBySurefire(JUnit.Render(bundle.Report)), Is.Empty);
+        Assert.That(ValidateBySurefire(JUnit.Render(Sample.Report())), Is.Empty);
+    }
+
+    [Test]
+    public void JUnit_PropertiesOfACase_AreRefusedBySurefiresSchema()
+    {
+        using SmallBundle bundle = new();
+        string text = System.Text.Encoding.UTF8.GetString(JUnit.Render(bundle.Report)).Replace("<system-out>", "<properties /><system-out>", StringComparison.Ordinal);
+        Assert.That(ValidateBySurefire(System.Text.Encoding.UTF8.GetBytes(text)), Is.Not.Empty);
+    }
+
+    [Test]
     public void JUnit_OfARun_IsReadAsItIsMeant()
     {
         const string Script = """
             import sys
             from junitparser import JUnitXml
-            for suite in JUnitXml.fromfile(sys.argv[1]):
-                for case in suite:
-                    kinds = '+'.join(type(r).__name__ for r in case.result) or 'Passed'
-                    print(suite.name, case.classname, case.name.split()[0], kinds, '%.3f' % case.time, sep='|')
-                print(suite.name, suite.tests, suite.failures, suite.errors, suite.skipped, sep='|')
+            suite = JUnitXml.fromfile(sys.argv[1])
+            for case in suite:
+                kinds = '+'.join(type(r).__name__ for r in case.result) or 'Passed'
+                print(case.classname, case.name.split()[0], kinds, '%.3f' % case.time, sep='|')
+            print(suite.tests, suite.failures, suite.errors, suite.skipped, sep='|')
             """;
         _ = Tool.Require("/usr/lib/python3/dist-packages/junitparser/__init__.py");
         using SmallBundle bundle = new();
@@ -86,19 +104,17 @@ public sealed class ConsumerTests
         Assert.That(exitCode, Is.Zero, output);
         Assert.That(output.Split('\n', StringSplitOptions.RemoveEmptyEntries), Is.EqualTo((string[])
         [
-            "credit|vsockspec.credit|VSC-0101[split]|Passed|0.004",
-            "credit|vsockspec.credit|VSC-0101[packed]|Passed|0.004",
-            "credit|vsockspec.credit|VSC-0101[packed]|Failure|0.004",
-            "credit|vsockspec.credit|VSC-0102[packed+event_idx]|Failure|0.012",
-            "credit|vsockspec.credit|VSC-0102[packed]|Failure|0.012",
-            "credit|vsockspec.credit|VSC-0102[split]|Passed|0.012",
-            "credit|vsockspec.credit|VSC-0105|Skipped|0.012",
-            "credit|7|3|0|1",
-            "features|vsockspec.features|VSC-0103|Passed|0.004",
-            "features|vsockspec.features|VSC-0104|Error|0.004",
-            "features|2|0|1|0",
-            "probes|vsockspec.probes|VSC-0901|Passed|0.000",
-            "probes|1|0|0|0",
+            "vsockspec.credit|VSC-0101[split]|Passed|0.004",
+            "vsockspec.credit|VSC-0101[packed]|Passed|0.004",
+            "vsockspec.credit|VSC-0101[packed]|Failure|0.004",
+            "vsockspec.credit|VSC-0102[packed+event_idx]|Failure|0.012",
+            "vsockspec.credit|VSC-0102[packed]|Failure|0.012",
+            "vsockspec.credit|VSC-0102[split]|Passed|0.012",
+            "vsockspec.credit|VSC-0105|Skipped|0.012",
+            "vsockspec.features|VSC-0103|Passed|0.004",
+            "vsockspec.features|VSC-0104|Error|0.004",
+            "vsockspec.probes|VSC-0901|Passed|0.000",
+            "10|3|1|1",
         ]));
     }
 
@@ -110,6 +126,21 @@ public sealed class ConsumerTests
         string file = Path.Combine(folder, "document.json");
         File.WriteAllBytes(file, document);
         return Tool.Run(Node, Tool.Schema("validate.mjs"), schema, file);
+    }
+
+    private static List<string> ValidateBySurefire(byte[] document)
+    {
+        List<string> findings = [];
+        XmlSchemaSet schemas = new();
+        schemas.Add(null, Tool.Schema("surefire/surefire-test-report.xsd"));
+        XmlReaderSettings settings = new() { ValidationType = ValidationType.Schema, Schemas = schemas, ValidationFlags = XmlSchemaValidationFlags.ReportValidationWarnings };
+        settings.ValidationEventHandler += (_, e) => findings.Add(e.Message);
+        using XmlReader reader = XmlReader.Create(new MemoryStream(document), settings);
+        while (reader.Read())
+        {
+        }
+
+        return findings;
     }
 
     private (int ExitCode, string Output) CheckSarif(byte[] document)
