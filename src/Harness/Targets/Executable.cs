@@ -16,20 +16,24 @@ public static class Executable
 
     public static bool IsExecutable(string path) => File.Exists(path) && (File.GetUnixFileMode(path) & AnyExecute) != 0;
 
-    /// <summary>SHA-256 of the file that holds the program: for <c>dotnet [exec] app.dll</c> the dll. Null when it cannot be read.</summary>
-    internal static string? Digest(IReadOnlyList<string> command)
+    /// <summary>SHA-256 of what a command runs: of a .NET program that of <see cref="DotNetProgram"/>, otherwise of the file itself. Null when it cannot be read.</summary>
+    /// <inheritdoc cref="DotNetProgram.Of"/>
+    internal static string? Digest(IReadOnlyList<string> command, string? workingDirectory)
     {
-        string file = Path.GetFileName(command[0]) == "dotnet"
-            ? command.Skip(1).FirstOrDefault(a => a.EndsWith(".dll", StringComparison.Ordinal)) ?? command[0]
-            : command[0];
         try
         {
-            using FileStream stream = File.OpenRead(file);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
+            return DotNetProgram.Of(command, workingDirectory) is { } program ? program.Digest() : FileDigest(command[0]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }
+    }
+
+    /// <summary>SHA-256 of a file, hex.</summary>
+    internal static string FileDigest(string file)
+    {
+        using FileStream stream = File.OpenRead(file);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 }

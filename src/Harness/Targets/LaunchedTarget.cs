@@ -14,7 +14,7 @@ public sealed class LaunchedTarget : IDeviceTarget
     {
         _manifest = manifest;
         _launch = manifest.Launch ?? throw new TargetException($"{manifest.File}: has no field 'launch'", manifest: true);
-        _digest = new Lazy<string?>(() => Executable.Digest([.. ResolveProgram(_launch.Command).Select(Placeholders.FillStatic)]));
+        _digest = new Lazy<string?>(() => Executable.Digest([.. ResolveProgram(_launch.Command).Select(Placeholders.FillStatic)], _launch.WorkingDirectory));
     }
 
     public string Name => _manifest.Name;
