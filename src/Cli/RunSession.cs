@@ -63,11 +63,17 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         Expectations expectations = manifest.Expectations is { } file
             ? Expectations.Load(file, AskedOfTarget(), DateOnly.FromDateTime(bench.Time.GetUtcNow().UtcDateTime), AdoptedRuns)
             : Expectations.None;
+        if (settings.Resume is { } begun && Conclude is not null && ReadComplete(begun, target, runs, settings) is { } done)
+        {
+            PrintHead(target, runs, settings);
+            new ReportPrinter(bench.Out, bench.UseColour).Print(done, begun);
+            return ConcludeOrSayWhyNot(done, begun);
+        }
+
         RegressionRegister regressions = bench.Regressions;
         using BundleWriter bundle = OpenBundle(target, runs, settings);
         bundle.Expectations = expectations;
-        bench.Out.WriteLine($"seed {settings.Seed}");
-        bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
+        PrintHead(target, runs, settings);
 
         using StopSignals signals = new();
         RunState state = RunState.Broken;
@@ -161,14 +167,42 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
             return exitCode ?? RunOutcome.ExitCode(report);
         }
 
+        return ConcludeOrSayWhyNot(report, bundle.Folder);
+    }
+
+    private int ConcludeOrSayWhyNot(RunReport report, string folder)
+    {
         try
         {
-            return Conclude(report, bundle.Folder);
+            return Conclude!(report, folder);
         }
         catch (BundleException e)
         {
             bench.Error.WriteLine($"vsockspec: {e.Message}");
+            bench.Error.WriteLine($"vsockspec: no certificate: 'vsockspec certify --resume {folder}' makes it of the results");
             return ExitCodes.Harness;
+        }
+    }
+
+    private void PrintHead(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        bench.Out.WriteLine($"seed {settings.Seed}");
+        bench.Out.WriteLine($"{target.Name} ({target.Role.ToString().ToLowerInvariant()} over {target.Transport}), profile {profile}: {runs.Count * settings.Repeat} cases");
+    }
+
+    /// <summary>The results of a run that ended and was not concluded: vsockspec was killed in between. Null when the run did not end.</summary>
+    private RunReport? ReadComplete(string folder, ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        try
+        {
+            RunReport? report = BundleWriter.ResumeComplete(folder, Suite(), Describe(target), bench.Register);
+            return report is null || IsOfThis(report.Run, report.Cases.Select(c => (c.FullName, c.Repetition)), runs, settings)
+                ? report
+                : throw OtherSelection(report.Run, runs, settings);
+        }
+        catch (BundleException e)
+        {
+            throw new UsageException($"--resume: {e.Message}");
         }
     }
 
@@ -200,17 +234,8 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
     private BundleWriter OpenBundle(ITarget target, IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
         DateTimeOffset now = bench.Time.GetUtcNow();
-        SuiteInfo suite = SuiteIdentity.Of(bench.Catalogue, bench.Register) with { Adopted = Adopted };
-        TargetInfo info = new()
-        {
-            Name = target.Name,
-            Version = target.Version,
-            Role = target.Role.ToString().ToLowerInvariant(),
-            Transport = target.Transport,
-            Digest = target.Digest,
-            Manifest = targetName,
-            Claims = target.Claims,
-        };
+        SuiteInfo suite = Suite();
+        TargetInfo info = Describe(target);
         try
         {
             if (settings.Resume is { } folder)
@@ -234,6 +259,7 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
                     Shard = shard?.ToString(),
                     Selected = runs.Count * settings.Repeat,
                     Whole = CasesOfAllShards * settings.Repeat,
+                    Shuffled = IsShuffled(settings),
                 },
                 bench.Register);
         }
@@ -243,24 +269,45 @@ internal sealed class RunSession(Workbench bench, RunSuite runSuite, string targ
         }
     }
 
+    private SuiteInfo Suite() => SuiteIdentity.Of(bench.Catalogue, bench.Register, bench.Suites) with { Adopted = Adopted };
+
+    private TargetInfo Describe(ITarget target) => new()
+    {
+        Name = target.Name,
+        Version = target.Version,
+        Role = target.Role.ToString().ToLowerInvariant(),
+        Transport = target.Transport,
+        Digest = target.Digest,
+        Manifest = targetName,
+        Claims = target.Claims,
+    };
+
     /// <summary>Results of another selection would be counted among those of this one.</summary>
     private void RefuseOtherSelection(BundleWriter resumed, IReadOnlyList<CaseRun> runs, RunSettings settings)
     {
-        HashSet<string> names = [.. runs.Select(r => r.FullName)];
-        bool same = resumed.Run.Profile == profile
-            && resumed.Run.Shard == shard?.ToString()
-            && resumed.Run.Selected == runs.Count * settings.Repeat
-            && resumed.Run.Whole == CasesOfAllShards * settings.Repeat
-            && resumed.Cases.Select(c => (c.FullName, c.Repetition)).Concat(resumed.Interrupted).All(c => names.Contains(c.FullName) && c.Repetition <= settings.Repeat);
-        if (!same)
+        if (!IsOfThis(resumed.Run, resumed.Cases.Select(c => (c.FullName, c.Repetition)).Concat(resumed.Interrupted), runs, settings))
         {
-            int selected = resumed.Run.Selected;
             resumed.Dispose();
-            throw new UsageException(
-                $"--resume {settings.Resume}: that run has {selected} cases and this selection {runs.Count * settings.Repeat}, or others; "
-                + "give the options with which it was begun");
+            throw OtherSelection(resumed.Run, runs, settings);
         }
     }
+
+    private bool IsOfThis(RunInfo run, IEnumerable<(string FullName, int Repetition)> begun, IReadOnlyList<CaseRun> runs, RunSettings settings)
+    {
+        HashSet<string> names = [.. runs.Select(r => r.FullName)];
+        return run.Profile == profile
+            && run.Shard == shard?.ToString()
+            && run.Selected == runs.Count * settings.Repeat
+            && run.Whole == CasesOfAllShards * settings.Repeat
+            && run.Shuffled == IsShuffled(settings)
+            && begun.All(c => names.Contains(c.FullName) && c.Repetition <= settings.Repeat);
+    }
+
+    private static bool? IsShuffled(RunSettings settings) => settings.OrderSeed is null ? null : true;
+
+    private static UsageException OtherSelection(RunInfo run, IReadOnlyList<CaseRun> runs, RunSettings settings) => new(
+        $"--resume {settings.Resume}: that run has {run.Selected} cases and this selection {runs.Count * settings.Repeat}, or others; "
+        + "give the options with which it was begun");
 
     /// <summary>Where a bundle goes when nobody says where.</summary>
     public static string DefaultFolder(DateTimeOffset now, string target) => Path.Combine("out", $"run-{now:yyyyMMdd-HHmmss}-{FileName(target)}");

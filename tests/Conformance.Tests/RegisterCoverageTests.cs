@@ -72,7 +72,7 @@ public sealed class RegisterCoverageTests
         CaseInfo[] missing = [.. ShippedCases.Load(SuiteData.Folder).NotYetIn(Catalogue)];
         if (Environment.GetEnvironmentVariable("UPDATE_SNAPSHOTS") == "1")
         {
-            string version = SuiteIdentity.Of(Catalogue, Register).Version;
+            string version = SuiteIdentity.Of(Catalogue, Register, SuiteData.Folder).Version;
             File.AppendAllLines(
                 Repository.PathOf(Path.Combine("suites", ShippedCases.FileName)), missing.Select(c => new ShippedCase(c.Id, c.Name, version).ToString()));
             return;

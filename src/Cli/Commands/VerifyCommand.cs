@@ -38,7 +38,7 @@ internal static class VerifyCommand
             // Read while the catalogue is.
             Task<RequirementRegister> register = Task.Run(() => bench.Register);
             using AttestationKey? signer = parsed.GetValue(key) is { } file ? AttestationKey.Load(file, toSign: false) : null;
-            BundleVerifier verifier = new(bench.Catalogue, register.GetAwaiter().GetResult(), name => Profile.Find(name, bench.Suites));
+            BundleVerifier verifier = new(bench.Catalogue, register.GetAwaiter().GetResult(), bench.Suites);
             Verification verification = verifier.Verify(parsed.GetRequiredValue(bundle), signer, parsed.GetValue(at) ?? VerifyTime.At(bench.Time.GetUtcNow()));
             if (parsed.GetValue(json))
             {

@@ -57,6 +57,9 @@ public sealed record Profile
     public static IReadOnlyList<string> Names(string suites) =>
         [.. Directory.EnumerateFiles(Path.Combine(suites, "profiles"), "*.yaml").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
 
+    /// <summary>SHA-256 over names and contents of all profiles, hex.</summary>
+    public static string HashOf(string suites) => DataFilesHash.Of(Path.Combine(suites, "profiles"));
+
     /// <exception cref="DataFileException">No such profile, or its file or that of one that it includes is wrong.</exception>
     public static Profile Find(string name, string suites)
     {

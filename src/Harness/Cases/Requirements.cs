@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.RegularExpressions;
 using Vsockspec.Targets;
 
@@ -173,12 +171,9 @@ public sealed partial class RequirementRegister
         List<(YamlMap Row, Requirement Requirement)> requirements = [];
         List<OpenSituation> situations = [];
         Dictionary<string, string> fileById = new(StringComparer.Ordinal);
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (string file in Directory.EnumerateFiles(folder, "*.yaml").Order(StringComparer.Ordinal))
         {
             YamlMap map = YamlMap.Load(file);
-            hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFileName(file) + '\n'));
-            hash.AppendData(File.ReadAllBytes(file));
             map.AllowOnly("requirements", "situations");
             foreach (YamlMap row in map.Has("requirements") ? map.Maps("requirements") : [])
             {
@@ -198,7 +193,7 @@ public sealed partial class RequirementRegister
             RefuseWrongDuplicate(row, duplicate, requirements.Select(r => r.Requirement));
         }
 
-        return new RequirementRegister([.. requirements.Select(r => r.Requirement)], situations, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        return new RequirementRegister([.. requirements.Select(r => r.Requirement)], situations, DataFilesHash.Of(folder));
     }
 
     private static void RefuseWrongDuplicate(YamlMap row, Requirement duplicate, IEnumerable<Requirement> all)

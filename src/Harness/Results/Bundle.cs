@@ -32,6 +32,9 @@ public static class Bundle
     /// <summary>The last words of the kernel under test, which the lab leaves for the run that goes on; see docs/lab.md.</summary>
     private const string PanicFile = "panic.txt";
     public const string TracesFolder = "traces";
+
+    /// <summary>What a document is called until it is whole.</summary>
+    private const string Unfinished = ".tmp";
     private const long MaxPanicBytes = 64 << 10;
 
     /// <summary>
@@ -119,6 +122,25 @@ public static class Bundle
         {
             throw new BundleException($"{file}: not a certificate: {e.Message}", e);
         }
+    }
+
+    /// <summary>Removes what a run that was killed left behind: documents that were not yet whole, and traces that no result names.</summary>
+    /// <param name="cases">Those that have a result.</param>
+    /// <exception cref="BundleException">It cannot be removed.</exception>
+    internal static void RemoveLeftovers(string folder, IReadOnlyList<CaseResult> cases)
+    {
+        HashSet<string> named = [.. cases.Select(c => c.Trace).OfType<string>().Select(trace => Path.GetFileName(trace))];
+        string traces = Path.Combine(folder, TracesFolder);
+        Guarded(folder, () =>
+        {
+            foreach (string file in DocumentFiles.Select(name => Path.Combine(folder, name + Unfinished))
+                .Concat(Directory.Exists(traces) ? Directory.EnumerateFiles(traces).Where(trace => !named.Contains(Path.GetFileName(trace))) : []))
+            {
+                File.Delete(file);
+            }
+
+            return 0;
+        });
     }
 
     /// <summary>Leaves the last words of a kernel that panicked for whoever goes on with the run.</summary>
@@ -214,7 +236,7 @@ public static class Bundle
 
     internal static void WriteFile(string path, byte[] content) => Guarded(path, () =>
     {
-        string temporary = path + ".tmp";
+        string temporary = path + Unfinished;
         try
         {
             using (FileStream stream = new(temporary, FileMode.Create, FileAccess.Write, FileShare.Read, bufferSize: 0))

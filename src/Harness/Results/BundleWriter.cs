@@ -96,13 +96,10 @@ public sealed class BundleWriter : IRunListener, IDisposable
             throw new BundleException($"{path}: the run is complete; there is nothing to go on with");
         }
 
-        if (document.Suite != suite || document.Target.Name != target.Name || document.Target.Version != target.Version || document.Target.Digest != target.Digest)
-        {
-            throw new BundleException($"{path}: the run was begun with another suite or target; give the same program and --target, or begin a new run");
-        }
-
+        RefuseAnother(path, document, suite, target);
         string file = Path.Combine(path, Bundle.CasesFile);
         IReadOnlyList<CaseResult> cases = Bundle.ReadCases(file);
+        Bundle.RemoveLeftovers(path, cases);
         HashSet<(string, int)> finished = [.. cases.Select(c => (c.FullName, c.Repetition))];
         ILookup<(string, int), JournalEntry> begun = RunJournal.Read(path).ToLookup(e => (e.FullName, e.Repetition));
         (string, int)[] interrupted = [.. begun.Where(e => !finished.Contains(e.Key) && !e.Last().IsSecondChance).Select(e => e.Key)];
@@ -125,6 +122,39 @@ public sealed class BundleWriter : IRunListener, IDisposable
         writer._secondChances.UnionWith(begun.Where(e => e.Any(entry => entry.IsSecondChance)).Select(e => e.Key));
         writer._guests = document.Guests;
         return writer;
+    }
+
+    /// <summary>
+    /// The results of a run that came to its end. Where it was killed at the very end, the folder is put in order first.
+    /// </summary>
+    /// <returns>Null when the run has not come to its end.</returns>
+    /// <exception cref="BundleException">Not a bundle, one of another suite or target, one that is attested, or it cannot be written.</exception>
+    public static RunReport? ResumeComplete(string folder, SuiteInfo suite, TargetInfo target, RequirementRegister register)
+    {
+        string path = Path.GetFullPath(folder);
+        RunReport document = Bundle.ReadDocument(Path.Combine(path, Bundle.ResultsFile));
+        if (document.Run.State != RunState.Complete)
+        {
+            return null;
+        }
+
+        if (File.Exists(Path.Combine(path, Bundle.AttestationFile)))
+        {
+            throw new BundleException($"{path}: the run is complete and attested; there is nothing to go on with");
+        }
+
+        RefuseAnother(path, document, suite, target);
+        Bundle.RemoveLeftovers(path, document.Cases);
+        RunJournal.Open(path).Remove();
+        return Bundle.Open(path, register);
+    }
+
+    private static void RefuseAnother(string path, RunReport document, SuiteInfo suite, TargetInfo target)
+    {
+        if (document.Suite != suite || document.Target.Name != target.Name || document.Target.Version != target.Version || document.Target.Digest != target.Digest)
+        {
+            throw new BundleException($"{path}: the run was begun with another suite or target; give the same program and --target, or begin a new run");
+        }
     }
 
     public void TargetProbed(TargetFacts facts)

@@ -60,6 +60,9 @@ public sealed record RunPart(string? Shard, string Id, DateTimeOffset StartedAt,
 /// <param name="RegisterHash">SHA-256 over the register of requirements.</param>
 public sealed record SuiteInfo(string Name, string Version, string? Commit, string CatalogueHash, string RegisterHash)
 {
+    /// <summary>SHA-256 over the definitions of all profiles; null in a bundle of an earlier vsockspec.</summary>
+    public string? ProfilesHash { get; init; }
+
     /// <summary>The suite of others whose tests the cases are; null: they are our own.</summary>
     public AdoptedSuiteInfo? Adopted { get; init; }
 
@@ -151,6 +154,9 @@ public sealed record RunInfo
 
     /// <summary>How many results all shards together have; null when this is none.</summary>
     public int? Whole { get; init; }
+
+    /// <summary>True when each repetition had an order of its own, which follows from the seed; null when all had that of the selection.</summary>
+    public bool? Shuffled { get; init; }
 
     public RunState State { get; init; }
 

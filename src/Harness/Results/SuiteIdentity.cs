@@ -9,12 +9,14 @@ namespace Vsockspec.Results;
 /// <summary>Which suite this is.</summary>
 public static class SuiteIdentity
 {
-    public static SuiteInfo Of(Catalogue catalogue, RequirementRegister register)
+    /// <param name="suites">The folder of the profiles.</param>
+    public static SuiteInfo Of(Catalogue catalogue, RequirementRegister register, string suites)
     {
         // The SDK appends the commit of the work tree: 0.1.0+c878dc3...
         string[] version = typeof(SuiteIdentity).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+', 2);
         return new SuiteInfo("vsockspec", version[0], version.Length == 2 ? version[1] : null, HashOf(catalogue), register.Hash)
         {
+            ProfilesHash = Profile.HashOf(suites),
             KillMatrix = PublishedKillMatrix.Load(Path.Combine(SuiteData.Folder, PublishedKillMatrix.FileName)) is { } matrix
                 ? new KillMatrixInfo(matrix.Digest, matrix.Mutants.Count, matrix.Killed)
                 : null,

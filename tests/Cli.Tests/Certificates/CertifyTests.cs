@@ -103,6 +103,78 @@ public sealed class CertifyTests
         Assert.That(terminal.Run("verify", terminal.PathOf("b")), Is.Zero, terminal.Out);
     }
 
+    /// <summary>The run has ended, and vsockspec was killed before the attestation was there: the later the more documents.</summary>
+    [TestCase("junit.xml", "summary.md", "certificate.json")]
+    [TestCase("certificate.json")]
+    [TestCase]
+    public void Certify_KilledBeforeTheAttestation_IsFinishedWithoutARun(params string[] missing)
+    {
+        using Terminal terminal = new();
+        Assert.That(Certify(terminal), Is.Zero, terminal.Error);
+        foreach (string name in missing.Append("attestation.dsse.json"))
+        {
+            File.Delete(terminal.PathOf($"b/{name}"));
+        }
+
+        File.WriteAllText(terminal.PathOf("b/attestation.dsse.json.tmp"), "{");
+        File.WriteAllText(terminal.PathOf("b/started.jsonl"), "{\"case\":\"VSC-0101[split]\",\"repetition\":1}\n");
+        using Terminal later = new();
+        Assert.That(later.Run("certify", "--target", terminal.PathOf("t.yaml"), "--resume", terminal.PathOf("b")), Is.Zero, later.Error);
+        Assert.That(later.Request, Is.Null);
+        Assert.That(later.Out, Does.Contain(" is certified for the profile device-full of vsockspec "));
+        Assert.That(terminal.Run("verify", terminal.PathOf("b"), "--certified"), Is.Zero, terminal.Out);
+    }
+
+    [Test]
+    public void Certify_KilledBetweenATraceAndItsResult_GoesOnWithoutThatTrace()
+    {
+        using Terminal terminal = new();
+        terminal.Write("t.yaml", Manifest);
+        using (Terminal broken = new() { During = ThrowAt })
+        {
+            Assert.That(
+                () => broken.Run("certify", "--verbose", "--target", terminal.PathOf("t.yaml"), "--out", terminal.PathOf("b"), "--seed", "7"),
+                Throws.InvalidOperationException);
+        }
+
+        string trace = Directory.GetFiles(terminal.PathOf("b/traces"))[0];
+        File.Copy(trace, terminal.PathOf("b/traces/VSC-0102_1.pcapng"));
+        Assert.That(terminal.Run("certify", "--target", terminal.PathOf("t.yaml"), "--resume", terminal.PathOf("b")), Is.EqualTo(3));
+        Assert.That(terminal.Run("verify", terminal.PathOf("b")), Is.Zero, terminal.Out);
+    }
+
+    [Test]
+    public void Certify_ResumeOfACertifiedBundle_IsExplained()
+    {
+        using Terminal terminal = new();
+        Assert.That(Certify(terminal), Is.Zero, terminal.Error);
+        Assert.That(terminal.Run("certify", "--target", terminal.PathOf("t.yaml"), "--resume", terminal.PathOf("b")), Is.EqualTo(2));
+        Assert.That(terminal.Error, Does.Contain($"--resume: {terminal.PathOf("b")}: the run is complete and attested; there is nothing to go on with"));
+    }
+
+    [Test]
+    public void Certify_ResumeOfARunThatWasForNoCertificate_IsExplained()
+    {
+        using Terminal terminal = new();
+        string manifest = terminal.Write("t.yaml", Manifest);
+        Assert.That(terminal.Run("run", "--target", manifest, "--profile", "device-full", "--repeat", "3", "--out", terminal.PathOf("b")), Is.Zero, terminal.Error);
+        Assert.That(terminal.Run("certify", "--target", manifest, "--resume", terminal.PathOf("b")), Is.EqualTo(2));
+        Assert.That(terminal.Error, Does.Contain("give the options with which it was begun"));
+        Assert.That(Bundle.ReadCertificate(terminal.PathOf("b")), Is.Null);
+    }
+
+    [TestCase("2000-01-01", "expired on 2000-01-01; renew or remove it")]
+    [TestCase("9999-12-31", "matches only cases that need what the target does not offer; remove it")]
+    public void Certify_AnnouncementThatIsOutOfDate_IsNotCertified(string expires, string why)
+    {
+        using Terminal terminal = new() { Judge = run => run.Case.Id == "VSC-0202" ? Verdict.NotSupported : Verdict.Pass };
+        terminal.Write("known.yaml", $"expectations:\n  - {{case: VSC-0202, failureCode: no-rst, reason: not done, link: https://example.org, owner: me, expires: {expires}}}\n");
+
+        Assert.That(CertifyManifest(terminal, Manifest + "expectations: known.yaml\n"), Is.EqualTo(1));
+        Assert.That(Read(terminal).Reasons.Select(r => (r.Code, r.Text)), Is.EqualTo([("stale-expectation", $"VSC-0202 is announced to fail as 'no-rst', and the announcement {why}")]));
+        Assert.That(terminal.Run("verify", terminal.PathOf("b")), Is.Zero, terminal.Out);
+    }
+
     [Test]
     public void Certify_TargetThatDoesNotComeUp_HasNoCertificate()
     {

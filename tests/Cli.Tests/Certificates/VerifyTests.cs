@@ -492,6 +492,40 @@ public sealed class VerifyTests
     }
 
     [Test]
+    public void Verify_WithOtherProfiles_NamesTheSuiteAndNoCases()
+    {
+        string suites = Path.Combine(_home.Path, "suites");
+        foreach (string file in Directory.GetFiles(Product.Bench.Suites, "*.yaml", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(suites, Path.GetRelativePath(Product.Bench.Suites, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        string profile = Path.Combine(suites, "profiles/seqpacket.yaml");
+        File.WriteAllText(profile, File.ReadAllText(profile).Replace("features:", "areas: [handshake]\nfeatures:", StringComparison.Ordinal));
+        using StringWriter output = new();
+        Assert.That(Application.Run(["verify", _bundle], Product.Bench with { Out = output, Suites = suites }), Is.EqualTo(1));
+        Assert.That(output.ToString(), Does.StartWith("refused: 1 reason\n  other-suite "));
+    }
+
+    [Test]
+    public void Verify_BundleFromBeforeProfilesWereHashed_IsRefusedAndNamed()
+    {
+        _forger.Change(report => report with { Suite = report.Suite with { ProfilesHash = null } });
+
+        Assert.That(Codes(), Is.EqualTo(["other-suite"]));
+        Assert.That(Product.Run("verify", _bundle).Out, Does.Contain(", profiles unknown), and this is vsockspec "));
+    }
+
+    [Test]
+    public void Verify_RunThatWasNotShuffled_IsRefused()
+    {
+        _forger.Change(report => report with { Run = report.Run with { Shuffled = null } });
+        Assert.That(Codes(), Is.EqualTo(["not-shuffled"]));
+    }
+
+    [Test]
     public void Verify_RunThatWasStopped_IsRefused()
     {
         _forger.Change(report => report with { Run = report.Run with { State = RunState.Stopped } });

@@ -44,6 +44,26 @@ public sealed class ContainerTargetTests
     }
 
     [Test]
+    public void Certify_ReferenceInContainers_IsCertifiedAndVerifies()
+    {
+        using Terminal place = new();
+        Certificates.Keys keys = Certificates.Keys.Make(place.Folder, "vendor");
+        (int exitCode, string output, string errors) = RunProgram(
+            place,
+            ["certify", "--target", place.Write("m.yaml", ReferenceImage.Manifest(TestEngine.Image)), "--profile", "core-stream", "--key", keys.Private, "--out", place.PathOf("b")]);
+        Assert.That(exitCode, Is.Zero, errors + output);
+
+        Certificate certificate = Bundle.ReadCertificate(place.PathOf("b"))!;
+        Assert.That(certificate.Verdict, Is.EqualTo(CertificateVerdict.Certified));
+        Assert.That(certificate.Cases.Judged, Is.GreaterThan(50));
+        Assert.That(certificate.Target.Digest, Is.EqualTo(TestEngine.Engine.FindImage(TestEngine.Image)!.Id));
+        Assert.That(certificate.Notes, Is.Empty);
+
+        (exitCode, output, errors) = RunProgram(place, ["verify", place.PathOf("b"), "--key", keys.Public, "--certified"]);
+        Assert.That(exitCode, Is.Zero, errors + output);
+    }
+
+    [Test]
     public void Start_Container_IsShutOffAndBounded()
     {
         using InstanceFolder folder = InstanceFolder.Create();

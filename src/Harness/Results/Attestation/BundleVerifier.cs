@@ -8,8 +8,8 @@ namespace Vsockspec.Results.Attestation;
 /// Checks the bundle of a certificate, which comes from anybody, without a network: that nothing was left out, added or changed, and that what it says follows from the
 /// results in it.
 /// </summary>
-/// <param name="findProfile">Throws <see cref="DataFileException"/> for a name that no profile has.</param>
-public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister register, Func<string, Profile> findProfile)
+/// <param name="suites">The folder of the profiles.</param>
+public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister register, string suites)
 {
     /// <param name="key">Null: signatures are not checked.</param>
     /// <exception cref="BundleException">There is no bundle.</exception>
@@ -37,7 +37,7 @@ public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister regi
     {
         Task<FileFacts> look = Task.Run(content.LookAtAll);
         AttestationCheck attestation = AttestationCheck.Of(content.Document(Bundle.AttestationFile), key, refusals);
-        ResultsCheck? results = ResultsCheck.Of(content, SuiteIdentity.Of(catalogue, register), register, refusals);
+        ResultsCheck? results = ResultsCheck.Of(content, SuiteIdentity.Of(catalogue, register, suites), register, refusals);
         Certificate? certificate = CertificateCheck.Read(content, refusals);
 
         // Rendered meanwhile.
@@ -75,7 +75,7 @@ public sealed class BundleVerifier(Catalogue catalogue, RequirementRegister regi
 
     private void CompareCases(RunReport derived, Certificate certificate, Refusals refusals)
     {
-        if (CompletenessCheck.Asked(derived, certificate, catalogue, register, findProfile, refusals) is { } asked)
+        if (CompletenessCheck.Asked(derived, certificate, catalogue, register, name => Profile.Find(name, suites), refusals) is { } asked)
         {
             CompletenessCheck.Compare(derived, asked, certificate.Repetitions, register, refusals);
             CertificateCheck.Compare(certificate, derived, asked, register, refusals);

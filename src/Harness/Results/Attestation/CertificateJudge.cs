@@ -106,6 +106,11 @@ public sealed class CertificateJudge
             yield return new CertificateReason("claimed-not-offered", null, $"{feature.Name} is claimed and not offered");
         }
 
+        foreach ((ExpectationUse entry, string problem) in RunOutcome.Problems(report))
+        {
+            yield return new CertificateReason("stale-expectation", null, $"{entry.Case} is announced to fail as '{entry.FailureCode}', and the announcement {problem}");
+        }
+
         if (terms.DigestAfter is not null)
         {
             yield return new CertificateReason("target-changed", null, $"the program was replaced during the run: its SHA-256 was {report.Target.Digest} before and {terms.DigestAfter} after it");

@@ -51,6 +51,11 @@ internal static class CompletenessCheck
             return;
         }
 
+        if (report.Run.Shuffled != true)
+        {
+            refusals.Add("not-shuffled", "the run did not put the cases in another order each time, as a certificate says");
+        }
+
         if (report.Run.Selected != (long)asked.Count * repetitions)
         {
             refusals.Add("run-incomplete", $"the run had {report.Run.Selected} results to give; the profiles ask for {asked.Count} cases, each {repetitions} times");

@@ -90,7 +90,7 @@ internal sealed record ResultsCheck(RunReport Stated, RunReport? Derived)
             return false;
         }
 
-        if ((made.Name, made.Version, made.CatalogueHash, made.RegisterHash) == (suite.Name, suite.Version, suite.CatalogueHash, suite.RegisterHash))
+        if ((made.Name, made.Version, made.CatalogueHash, made.RegisterHash, made.ProfilesHash) == (suite.Name, suite.Version, suite.CatalogueHash, suite.RegisterHash, suite.ProfilesHash))
         {
             return true;
         }
@@ -102,9 +102,14 @@ internal sealed record ResultsCheck(RunReport Stated, RunReport? Derived)
     }
 
     private static string Name(SuiteInfo suite) =>
-        $"{suite.Name} {suite.Version} (commit {suite.Commit ?? "unknown"}, catalogue {Short(suite.CatalogueHash)}, register {Short(suite.RegisterHash)})";
+        $"{suite.Name} {suite.Version} (commit {suite.Commit ?? "unknown"}, catalogue {Short(suite.CatalogueHash)}, register {Short(suite.RegisterHash)}, profiles {Short(suite.ProfilesHash)})";
 
-    private static string Short(string hash) => hash.Length <= 12 ? hash : hash[..12];
+    private static string Short(string? hash) => hash switch
+    {
+        null => "unknown",
+        { Length: <= 12 } => hash,
+        _ => hash[..12],
+    };
 
     private static RunReport? Derive(RunReport stated, RequirementRegister register, byte[] json, Refusals refusals)
     {

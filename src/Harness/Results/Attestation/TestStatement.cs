@@ -127,6 +127,11 @@ internal sealed record TestStatement(IReadOnlyDictionary<string, string> Subject
         writer.WriteEndObject();
         WriteSubject(writer, "catalogue", report.Suite.CatalogueHash);
         WriteSubject(writer, "requirements", report.Suite.RegisterHash);
+        if (report.Suite.ProfilesHash is { } profiles)
+        {
+            WriteSubject(writer, "profiles", profiles);
+        }
+
         foreach (string profile in certificate.Profiles)
         {
             writer.WriteStartObject();

@@ -18,6 +18,11 @@ internal sealed class EnvironmentSection(ReportContext context) : ISection
             html.Fact("suite", $"{report.Suite.Name} {report.Suite.Version}{(report.Suite.Commit is { } commit ? $", commit {commit}" : "")}");
             html.Fact("its tests", $"sha256 {report.Suite.CatalogueHash}", code: true);
             html.Fact("its register", $"sha256 {report.Suite.RegisterHash}", code: true);
+            if (report.Suite.ProfilesHash is { } profiles)
+            {
+                html.Fact("its profiles", $"sha256 {profiles}", code: true);
+            }
+
             if (report.Suite.KillMatrix is { } proof)
             {
                 using (html.Fact("why believe it"))
