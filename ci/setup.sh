@@ -5,8 +5,9 @@ set -euo pipefail
 # docker.io runs targets in containers; tshark decodes our traces; gcc checks our wire layouts against the system's C headers; kmod, xz-utils and zstd prepare kernels and their
 # modules; cpio reads the initramfs that we write; QEMU is the lab and guests, its virtiofsd and busybox the lab; clang, lld and zlib1g-dev link the agent that runs
 # in guests; make builds the kernel's own vsock tests; user-mode-linux is the guest that needs neither KVM nor root; openssl checks our
-# signatures; chromium shows the report as a person sees it; python3-junitparser reads junit.xml.
-packages=(docker.io tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux openssl chromium python3-junitparser)
+# signatures; chromium shows the report as a person sees it; python3-junitparser reads junit.xml,
+# python3-prometheus-client the figures as OpenMetrics.
+packages=(docker.io tshark gcc make libc6-dev linux-libc-dev kmod xz-utils zstd cpio qemu-system-x86 qemu-system-common busybox-static clang lld zlib1g-dev user-mode-linux openssl chromium python3-junitparser python3-prometheus-client)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -4,6 +4,7 @@ using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
+using Vsockspec.Perf.Reports;
 using Vsockspec.Perf.Statistics;
 using Vsockspec.Results;
 using Vsockspec.Targets;
@@ -13,13 +14,13 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf</c>: throughput and latency on the rings, beside the machine's own limits.</summary>
 internal static class PerfCommand
 {
-    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.") { CreateRun(bench), CreateCompare(bench), PerfHistoryCommand.Create(bench) };
+    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.") { CreateRun(bench), CreateCompare(bench), PerfHistoryCommand.Create(bench), PerfReportCommand.Create(bench) };
 
     private static Command CreateRun(Workbench bench)
     {
         Option<string> target = new("--target") { Description = "A built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> plan = PlanOption();
-        Option<string?> output = new("--out") { Description = "Folder for perf.json and summary.md; a new one under out/ by default.", HelpName = "DIR" };
+        Option<string?> output = new("--out") { Description = "Folder for perf.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
         Command command = new("run", "Measure a target by a plan, in turn with the machine's own limits; exit code 1 when it fails a workload.") { target, plan, output };
         command.SetAction((parsed, cancellation) =>
         {
@@ -29,6 +30,7 @@ internal static class PerfCommand
             Directory.CreateDirectory(folder);
             PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine) { Keep = report => PerfJson.Write(report, folder) };
             PerfReport report = run.Run(cancellation);
+            PerfDocuments.Write(folder, new ReportInput([report], []));
             string text = report.ToMarkdown();
             File.WriteAllText(Path.Combine(folder, "summary.md"), text);
             bench.Out.WriteLine();
@@ -48,7 +50,7 @@ internal static class PerfCommand
         Option<int> runs = new("--runs") { Description = "Runs of each before the first look; even.", DefaultValueFactory = _ => usual.RunsEach, HelpName = "N" };
         Option<int> most = new("--most-runs") { Description = "Runs of each at most, while something is inconclusive; even.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
         Option<double> tolerance = new("--tolerance") { Description = "A change that does not matter, in percent.", DefaultValueFactory = _ => usual.Tolerance * 100, HelpName = "PERCENT" };
-        Option<string?> output = new("--out") { Description = "Folder for compare.json and summary.md; a new one under out/ by default.", HelpName = "DIR" };
+        Option<string?> output = new("--out") { Description = "Folder for compare.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
         Command command = new("compare", "Measure two targets in turn and say whether the second is slower.") { first, second, plan, runs, most, tolerance, output };
         command.SetAction((parsed, cancellation) =>
         {
@@ -79,6 +81,7 @@ internal static class PerfCommand
             }
 
             File.WriteAllText(Path.Combine(folder, "compare.json"), JsonSerializer.Serialize(report, CliJson.Numbers));
+            PerfDocuments.Write(folder, new ReportInput([], [report]));
             string text = report.ToMarkdown();
             File.WriteAllText(Path.Combine(folder, "summary.md"), text);
             bench.Out.WriteLine();

@@ -20,6 +20,9 @@ internal readonly record struct Anchor
 
     public static Anchor OfWord(string word) => new("w-" + Safe(word));
 
+    /// <summary>A part of a drawing, of this program's own name.</summary>
+    public static Anchor OfMark(string name) => new("m-" + name);
+
     public static Anchor OfIcon(string name) => new("i-" + name);
 
     /// <summary>Ids come from files: only letters, digits, dot, hyphen and underscore are kept as they are.</summary>

@@ -6,7 +6,7 @@ namespace Vsockspec.Results.Html;
 /// An attribute of an element. There is a maker for each one that the report uses, and none that could run a script or load anything: a link
 /// goes to a place in the report, to a file of the bundle, or to the web over https, and is followed only when somebody clicks it.
 /// </summary>
-internal readonly record struct Attr
+internal readonly partial record struct Attr
 {
     private Attr(string name, string? value = null)
     {

@@ -20,6 +20,26 @@ internal static class HtmlParts
         }
     }
 
+    /// <summary>What a report says first: a few words, then sentences.</summary>
+    /// <param name="style">See <see cref="Status.Style"/>.</param>
+    /// <param name="paragraphs">The sentences.</param>
+    public static void Headline(this HtmlWriter html, string headline, string style, params ReadOnlySpan<string> paragraphs)
+    {
+        using (html.Open(Tag.Div, Attr.Class("verdict " + style)))
+        {
+            using (html.Open(Tag.P, Attr.Class("headline")))
+            {
+                html.Icon(style);
+                html.Text(headline);
+            }
+
+            foreach (string paragraph in paragraphs)
+            {
+                html.Element(Tag.P, paragraph);
+            }
+        }
+    }
+
     public static void Icon(this HtmlWriter html, string name)
     {
         using (html.Open(Tag.Svg, Attr.Class("i"), Attr.Decorative))

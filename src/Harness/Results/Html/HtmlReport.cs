@@ -45,88 +45,34 @@ public static class HtmlReport
     private static void WritePage(HtmlWriter html, ReportContext context, ISection[] sections)
     {
         VerdictSentence verdict = VerdictSentence.Of(context.Report).Under(context.Certificate);
-        using (html.Open(Tag.Html, Attr.Lang("en")))
-        {
-            WriteHead(html, $"{context.TargetName}: {verdict.Headline} – vsockspec");
-            using (html.Open(Tag.Body))
-            {
-                Icons.Write(html);
-                html.Element(Tag.A, "Skip to the content", Attr.Class("skip"), Attr.ToMain);
-                WriteHeader(html, context, verdict);
-                WriteContents(html, sections);
-                using (html.Open(Tag.Main, Attr.Id(Attr.MainId)))
-                {
-                    foreach (ISection section in sections)
-                    {
-                        html.Line();
-                        using (html.Open(Tag.Section, Attr.Id(section.Id)))
-                        {
-                            html.Element(Tag.H2, section.Title);
-                            section.Write(html);
-                        }
-                    }
-                }
-
-                WriteFooter(html, context.Report);
-            }
-        }
-    }
-
-    private static void WriteHead(HtmlWriter html, string title)
-    {
-        using (html.Open(Tag.Head))
-        {
-            html.Empty(Tag.Meta, Attr.Charset("utf-8"));
-            html.Empty(
-                Tag.Meta,
-                Attr.HttpEquiv("Content-Security-Policy"),
-                Attr.Content($"default-src 'none'; style-src {ReportAsset.Style.Source}; script-src {ReportAsset.Script.Source}; base-uri 'none'; form-action 'none'"));
-            html.Empty(Tag.Meta, Attr.MetaName("viewport"), Attr.Content("width=device-width, initial-scale=1"));
-            html.Empty(Tag.Meta, Attr.MetaName("color-scheme"), Attr.Content("light dark"));
-            html.Empty(Tag.Meta, Attr.MetaName("referrer"), Attr.Content("no-referrer"));
-            html.Element(Tag.Title, title);
-            html.Element(Tag.Style, ReportAsset.Style);
-            html.Element(Tag.Script, ReportAsset.Script);
-        }
+        HtmlPage page = new($"{context.TargetName}: {verdict.Headline} – vsockspec", [ReportAsset.Style], ReportAsset.Script, sections);
+        page.Write(html, () => WriteHeader(html, context, verdict), () => WriteFooter(html, context.Report));
     }
 
     private static void WriteHeader(HtmlWriter html, ReportContext context, VerdictSentence verdict)
     {
         RunReport report = context.Report;
-        using (html.Open(Tag.Header))
+        using (html.Open(Tag.P, Attr.Class("kind")))
         {
-            using (html.Open(Tag.P, Attr.Class("kind")))
-            {
-                html.Text("Conformance report, ");
-                html.Word("virtio");
-                html.Text(" ");
-                html.Word("vsock");
-                html.Text(" ");
-                html.Word(report.Target.Role);
-            }
+            html.Text("Conformance report, ");
+            html.Word("virtio");
+            html.Text(" ");
+            html.Word("vsock");
+            html.Text(" ");
+            html.Word(report.Target.Role);
+        }
 
-            html.Element(Tag.H1, report.Target.Version is { } version ? $"{report.Target.Name} {version}" : report.Target.Name);
-            using (html.Open(Tag.Div, Attr.Class("verdict " + verdict.Style)))
-            {
-                using (html.Open(Tag.P, Attr.Class("headline")))
-                {
-                    html.Icon(verdict.Style);
-                    html.Text(verdict.Headline);
-                }
-
-                html.Element(Tag.P, verdict.Text);
-            }
-
-            WriteBar(html, report);
-            using (html.Open(Tag.P, Attr.Class("what")))
-            {
-                html.Word("vsock", "Vsock");
-                html.Text(" connects programs in a virtual machine with programs on the machine that runs it. The ");
-                html.Word("device");
-                html.Text(" is the host's side of it, the ");
-                html.Word("driver");
-                html.Text($" the guest's. This suite took the place of the other side, sent what the rules allow and what they do not, and read every packet and ring of the {report.Target.Role}.");
-            }
+        html.Element(Tag.H1, report.Target.Version is { } version ? $"{report.Target.Name} {version}" : report.Target.Name);
+        html.Headline(verdict.Headline, verdict.Style, verdict.Text);
+        WriteBar(html, report);
+        using (html.Open(Tag.P, Attr.Class("what")))
+        {
+            html.Word("vsock", "Vsock");
+            html.Text(" connects programs in a virtual machine with programs on the machine that runs it. The ");
+            html.Word("device");
+            html.Text(" is the host's side of it, the ");
+            html.Word("driver");
+            html.Text($" the guest's. This suite took the place of the other side, sent what the rules allow and what they do not, and read every packet and ring of the {report.Target.Role}.");
         }
     }
 
@@ -172,30 +118,10 @@ public static class HtmlReport
         }
     }
 
-    private static void WriteContents(HtmlWriter html, ISection[] sections)
-    {
-        using (html.Open(Tag.Nav, Attr.AriaLabel("contents")))
-        {
-            using (html.Open(Tag.Ul))
-            {
-                foreach (ISection section in sections)
-                {
-                    using (html.Open(Tag.Li))
-                    {
-                        html.Link(Anchor.Of(section), section.Title);
-                    }
-                }
-            }
-        }
-    }
-
     private static void WriteFooter(HtmlWriter html, RunReport report)
     {
-        using (html.Open(Tag.Footer))
-        {
-            html.Text("Made from ");
-            html.FileLink(Bundle.ResultsFile, Bundle.ResultsFile);
-            html.Text($" by {report.Suite.Name} {report.Suite.Version}. This page loads nothing and runs without scripts.");
-        }
+        html.Text("Made from ");
+        html.FileLink(Bundle.ResultsFile, Bundle.ResultsFile);
+        html.Text($" by {report.Suite.Name} {report.Suite.Version}. This page loads nothing and runs without scripts.");
     }
 }

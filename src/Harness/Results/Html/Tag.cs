@@ -51,6 +51,13 @@ internal sealed class Tag
     public static readonly Tag Path = new("path");
     public static readonly Tag Rect = new("rect");
     public static readonly Tag Use = new("use");
+    public static readonly Tag Defs = new("defs");
+    public static readonly Tag G = new("g");
+    public static readonly Tag Desc = new("desc");
+    public static readonly Tag LineTo = new("line");
+    public static readonly Tag SvgText = new("text");
+    public static readonly Tag Figure = new("figure");
+    public static readonly Tag Figcaption = new("figcaption");
 
     private Tag(string name, bool isVoid = false)
     {

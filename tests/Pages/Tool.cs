@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using NUnit.Framework;
-using Vsockspec.Tests;
 
-namespace Vsockspec.Harness.Tests.Results;
+namespace Vsockspec.Tests;
 
 /// <summary>Programs of others that read what we write; ci/setup.sh installs them.</summary>
 internal static class Tool
