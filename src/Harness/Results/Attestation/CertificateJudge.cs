@@ -121,7 +121,9 @@ public sealed class CertificateJudge
     {
         if (report.Target.Digest is null)
         {
-            yield return report.Target.Transport == "vhost-kernel" || report.Target.Role == "driver"
+            yield return report.Target.Role == "driver"
+                ? $"What was judged is the driver of its guests, {string.Join(", ", report.Guests.Select(g => g.Release).Distinct(StringComparer.Ordinal))}, and no file of its own: it is named by these, not by a digest."
+                : report.Target.Transport == "vhost-kernel"
                 ? "What was judged is part of a running system and no file of its own: it is named by its version, not by a digest."
                 : "The program that was judged is not known: somebody else had started it.";
         }
