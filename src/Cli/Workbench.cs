@@ -1,6 +1,7 @@
 using System.Reflection;
 using Vsockspec.Cases;
 using Vsockspec.Guests;
+using Vsockspec.Perf.Fitness;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Cli;
@@ -43,6 +44,9 @@ internal sealed record Workbench
     public Func<IKernelLog>? KernelLog { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The machine that measurements are made on, and watched over.</summary>
+    public IMachine Machine { get; init; } = new LinuxMachine();
 
     public Catalogue Catalogue
     {

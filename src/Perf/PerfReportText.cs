@@ -35,6 +35,11 @@ internal sealed class PerfReportText(PerfReport report)
             text.AppendLine(C, $"- **{Word(result.Outcome)}**: {Describe(result)}: {result.Why}");
         }
 
+        foreach (WorkloadResult result in report.Workloads.Where(w => w is { Outcome: WorkloadOutcome.Measured, IsSteady: false }))
+        {
+            text.AppendLine(C, $"- **not steady**: {Describe(result)}: became still faster or slower after the warm-up");
+        }
+
         if (!report.IsComplete)
         {
             text.AppendLine(C, $"- **stopped** after {report.Workloads.Count} of {report.Plan.Workloads} workloads");

@@ -1,5 +1,6 @@
 using Vsockspec.Interop;
 using Vsockspec.Peers;
+using Vsockspec.Perf.Fitness;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -26,8 +27,11 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
     /// <summary>Told after each workload, with all that was measured until then.</summary>
     public Action<PerfReport> Keep { get; init; } = _ => { };
 
-    /// <summary>Looks at the machine before the first workload.</summary>
-    public Func<Conditions> LookAround { get; init; } = () => new Conditions([]);
+    /// <summary>The machine that is watched while it measures; null: nothing is said about it.</summary>
+    public IMachine? Machine { get; init; }
+
+    /// <summary>On a machine that is unfit from the start nothing is measured.</summary>
+    public bool OnlyIfFit { get; init; }
 
     /// <exception cref="TargetException">The target did not come up at all.</exception>
     public PerfReport Run(CancellationToken cancellation)
@@ -37,15 +41,23 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         results.Clear();
         using Stage stage = new(target);
         _ = stage.Instance(cancellation);
-        Conditions conditions = LookAround();
-        IReadOnlyList<MachineLimit> limits = MeasureLimits();
-        int failures = 0;
+        FitnessWatch? watch = Machine is null ? null : new FitnessWatch(Machine);
+        watch?.Follow(stage.Instance(cancellation).ProcessId);
+        IReadOnlyList<MachineLimit> limits = [];
         PerfReport report = ReportSoFar();
+        if (OnlyIfFit && !report.Conditions.AreFit)
+        {
+            Keep(report);
+            return report;
+        }
+
+        limits = MeasureLimits();
+        int failures = 0;
         foreach (IWorkload workload in plan.Workloads)
         {
             cancellation.ThrowIfCancellationRequested();
             WorkloadResult result = failures < MostFailuresInARow
-                ? BoundVerdict.Judge(Measure(stage, workload, cancellation), limits)
+                ? BoundVerdict.Judge(Watched(watch, () => Measure(stage, workload, cancellation)), limits)
                 : NotBegun(workload, $"not begun: {MostFailuresInARow} workloads in a row failed");
             failures = result.Outcome == WorkloadOutcome.Failed ? failures + 1 : 0;
             results.Add(result);
@@ -63,7 +75,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             started,
             time.GetElapsedTime(began).TotalSeconds,
             environment,
-            conditions,
+            watch?.SoFar ?? new Conditions([]),
             limits,
             [.. results]);
     }
@@ -78,6 +90,21 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
 
     private static WorkloadResult NotBegun(IWorkload workload, string why) => new(workload.Kind, workload.Dimensions, WorkloadOutcome.Failed, why, [], []);
 
+    /// <summary>A workload in whose own time the machine was unfit says nothing about the target, unless it failed by what the target did.</summary>
+    private static WorkloadResult Watched(FitnessWatch? watch, Func<WorkloadResult> measure)
+    {
+        if (watch is null)
+        {
+            return measure();
+        }
+
+        MachineMoment begin = watch.Mark();
+        WorkloadResult result = measure();
+        string? disturbance = watch.DisturbanceSince(begin);
+        watch.Calibrate();
+        return result.Outcome == WorkloadOutcome.Measured && disturbance is not null ? result with { Outcome = WorkloadOutcome.Disturbed, Why = disturbance } : result;
+    }
+
     private static IReadOnlyList<MachineLimit> MeasureLimits()
     {
         using CpuAffinity? place = Placement.Driver();
@@ -88,6 +115,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
     {
         Sheet sheet = new();
         (WorkloadOutcome outcome, string? why) = (WorkloadOutcome.Measured, null);
+        bool? isSteady = null;
         try
         {
             VirtioFeatures missing = workload.Needs & ~stage.Offered(Patience, cancellation);
@@ -95,7 +123,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             {
                 Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Patience, cancellation);
                 using CpuAffinity? place = Placement.Driver();
-                Repeat(bench, workload, sheet);
+                isSteady = Repeat(bench, workload, sheet);
             }
             else
             {
@@ -108,12 +136,17 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             stage.Discard();
         }
 
-        return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(file: null)).OfType<LatencyCurve>()]);
+        return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(file: null)).OfType<LatencyCurve>()])
+        {
+            IsSteady = isSteady,
+        };
     }
 
-    private void Repeat(Bench bench, IWorkload workload, Sheet sheet)
+    /// <returns>As <see cref="WorkloadResult.IsSteady"/>.</returns>
+    private bool? Repeat(Bench bench, IWorkload workload, Sheet sheet)
     {
         long volume = workload.Prepare(bench);
+        bool? isSteady = WarmUp.UntilSteady(bench, workload, volume);
         Limit? limit = workload.Limit;
         for (int i = 0; i < plan.Repeats; i++)
         {
@@ -123,6 +156,8 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             workload.Run(bench, volume, sheet);
             MeasureLimit(when: !limitFirst);
         }
+
+        return isSteady;
 
         void MeasureLimit(bool when)
         {

@@ -29,6 +29,7 @@ Option<int> connectTimeout = new("--connect-timeout-ms")
     HelpName = "N",
     DefaultValueFactory = _ => 2000,
 };
+Option<double> slowBy = new("--slow-by") { Description = "spend so many percent more processor time than the work takes, to prove a measurement with it", HelpName = "PERCENT" };
 Option<bool> noPacked = new("--no-packed") { Description = "do not offer VIRTIO_F_RING_PACKED" };
 Option<bool> noSeqpacket = new("--no-seqpacket") { Description = "do not offer VIRTIO_VSOCK_F_SEQPACKET" };
 Option<bool> noInOrder = new("--no-in-order") { Description = "do not offer VIRTIO_F_IN_ORDER" };
@@ -44,7 +45,7 @@ Option<string?> drive = new("--drive")
 };
 
 RootCommand root = new("The vsockspec reference device: a vhost-user vsock back end whose host side are Unix sockets.");
-foreach (Option option in (Option[])[drive, socket, fd, uds, cid, buffer, maxConnections, closeTimeout, connectTimeout, noPacked, noSeqpacket, noInOrder, noEventIdx, noIndirect, printCapabilities])
+foreach (Option option in (Option[])[drive, socket, fd, uds, cid, buffer, maxConnections, closeTimeout, connectTimeout, slowBy, noPacked, noSeqpacket, noInOrder, noEventIdx, noIndirect, printCapabilities])
 {
     root.Options.Add(option);
 }
@@ -85,6 +86,7 @@ root.SetAction(parsed =>
         CloseTimeout = TimeSpan.FromMilliseconds(parsed.GetValue(closeTimeout)),
         ConnectTimeout = TimeSpan.FromMilliseconds(parsed.GetValue(connectTimeout)),
         WithheldFeatures = withheld,
+        SlowBy = parsed.GetValue(slowBy) / 100,
     });
 });
 

@@ -41,7 +41,7 @@ public sealed class ReferenceDevice : IDisposable
         }
 
         loop.Watch(stop.Fd, EpollEvents.Readable, new Sleeper());
-        thread = new Thread(Run) { Name = "reference device", IsBackground = true };
+        thread = new Thread(() => Run(Slowdown.Of(options.SlowBy))) { Name = "reference device", IsBackground = true };
     }
 
     /// <summary>Set when the device ended because of a fault of its own; its front end sees a closed connection.</summary>
@@ -88,7 +88,7 @@ public sealed class ReferenceDevice : IDisposable
         }
     }
 
-    private void Run()
+    private void Run(Slowdown? slowdown)
     {
         try
         {
@@ -96,6 +96,7 @@ public sealed class ReferenceDevice : IDisposable
             {
                 bool more = backEnd.Process();
                 loop.Wait(more ? 0 : Shorter(timers.NextTimeout, backEnd.PollTimeout));
+                slowdown?.Pay();
                 timers.Run();
                 Volatile.Write(ref allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             }

@@ -8,6 +8,7 @@ namespace Vsockspec.Reference;
 public sealed record ReferenceOptions
 {
     private const int LongestSuffix = 11;
+    private const double MostSlowBy = 10;
 
     /// <summary>Path of the vhost-user socket to listen on; null when <see cref="Fd"/> is given.</summary>
     public string? Socket { get; init; }
@@ -34,6 +35,9 @@ public sealed record ReferenceOptions
 
     /// <summary>Features not to offer.</summary>
     public VirtioFeatures WithheldFeatures { get; init; }
+
+    /// <summary>The device spends this part more of processor time than its work takes, 0.05 for 5 %: to prove that a measurement finds it.</summary>
+    public double SlowBy { get; init; }
 
     /// <summary>Null when the device can be started, else what to change, naming the option.</summary>
     public string? Validate()
@@ -77,6 +81,11 @@ public sealed record ReferenceOptions
         if (CloseTimeout < TimeSpan.FromMilliseconds(1))
         {
             return $"--close-timeout-ms {CloseTimeout.TotalMilliseconds}: use 1 or more";
+        }
+
+        if (SlowBy is not (>= 0 and <= MostSlowBy))
+        {
+            return $"--slow-by {SlowBy * 100}: use 0 to {MostSlowBy * 100} percent";
         }
 
         return ConnectTimeout < TimeSpan.FromMilliseconds(1) ? $"--connect-timeout-ms {ConnectTimeout.TotalMilliseconds}: use 1 or more" : null;

@@ -1,6 +1,7 @@
 using Vsockspec.Audit;
 using Vsockspec.Cases;
 using Vsockspec.Guests;
+using Vsockspec.Perf.Fitness;
 using Vsockspec.Targets;
 using Vsockspec.Wire;
 
@@ -24,6 +25,9 @@ internal sealed class Terminal : IDisposable
 
     /// <summary>The cache of kernels; by default an empty one on a machine without apt.</summary>
     public KernelStore? Kernels { get; init; }
+
+    /// <summary>The machine that is measured on; by default one that does nothing else, whatever the real one does.</summary>
+    public IMachine Machine { get; init; } = new QuietMachine();
 
     /// <summary>Called when a case has begun.</summary>
     public Action<CaseRun> During { get; init; } = _ => { };
@@ -58,6 +62,7 @@ internal sealed class Terminal : IDisposable
             RunSuite = RunScripted,
             Kernels = () => Kernels ?? new KernelStore(PathOf("kernels"), new ToolBox([])),
             Catalogue = Catalogue.Of(typeof(AlphaCases).Assembly),
+            Machine = Machine,
         };
         int exitCode = work(bench);
         Out = output.ToString();

@@ -45,6 +45,8 @@ internal sealed class ProgramTests
     [TestCase("--cid x", "x")]
     [TestCase("--buffer 5", "--buffer")]
     [TestCase("--max-connections 0", "--max-connections")]
+    [TestCase("--slow-by -1", "--slow-by -1: use 0 to 1000 percent")]
+    [TestCase("--slow-by NaN", "--slow-by")]
     [TestCase("--fd 3", "either")]
     [TestCase("--unknown", "--unknown")]
     public void Program_WrongUse_SaysWhatToChange(string arguments, string expected)

@@ -14,21 +14,30 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf</c>: throughput and latency on the rings, beside the machine's own limits.</summary>
 internal static class PerfCommand
 {
-    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.") { CreateRun(bench), CreateCompare(bench), PerfHistoryCommand.Create(bench), PerfReportCommand.Create(bench) };
+    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.")
+    {
+        CreateRun(bench), CreateCompare(bench), PerfAlarmRateCommand.Create(bench), PerfHistoryCommand.Create(bench), PerfReportCommand.Create(bench),
+    };
 
     private static Command CreateRun(Workbench bench)
     {
         Option<string> target = new("--target") { Description = "A built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> plan = PlanOption();
         Option<string?> output = new("--out") { Description = "Folder for perf.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
-        Command command = new("run", "Measure a target by a plan, in turn with the machine's own limits; exit code 1 when it fails a workload.") { target, plan, output };
+        Option<bool> onlyIfFit = new("--only-if-fit") { Description = "Measure nothing on a machine that is unfit from the start." };
+        Command command = new("run", "Measure a target by a plan, in turn with the machine's own limits; exit code 1 when it fails a workload, 3 when the machine was unfit.") { target, plan, onlyIfFit, output };
         command.SetAction((parsed, cancellation) =>
         {
             PerfPlan chosen = PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites);
             IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"perf-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
-            PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine) { Keep = report => PerfJson.Write(report, folder) };
+            PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine)
+            {
+                Keep = report => PerfJson.Write(report, folder),
+                Machine = bench.Machine,
+                OnlyIfFit = parsed.GetValue(onlyIfFit),
+            };
             PerfReport report = run.Run(cancellation);
             PerfDocuments.Write(folder, new ReportInput([report], []));
             string text = report.ToMarkdown();
@@ -51,7 +60,8 @@ internal static class PerfCommand
         Option<int> most = new("--most-runs") { Description = "Runs of each at most, while something is inconclusive; even.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
         Option<double> tolerance = new("--tolerance") { Description = "A change that does not matter, in percent.", DefaultValueFactory = _ => usual.Tolerance * 100, HelpName = "PERCENT" };
         Option<string?> output = new("--out") { Description = "Folder for compare.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
-        Command command = new("compare", "Measure two targets in turn and say whether the second is slower.") { first, second, plan, runs, most, tolerance, output };
+        Option<bool> evenIfUnfit = new("--even-if-unfit") { Description = "Go on measuring on an unfit machine; the verdict is Inconclusive all the same." };
+        Command command = new("compare", "Measure two targets in turn and say whether the second is slower.") { first, second, plan, runs, most, tolerance, evenIfUnfit, output };
         command.SetAction((parsed, cancellation) =>
         {
             CompareOptions options = new(Even("--runs", parsed.GetValue(runs)), Even("--most-runs", parsed.GetValue(most)), parsed.GetValue(tolerance) / 100);
@@ -72,7 +82,7 @@ internal static class PerfCommand
             CompareReport report;
             try
             {
-                report = new CompareRun(a, b, PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites), options, bench.Time, bench.Out.WriteLine).Run(Facts(), cancellation);
+                report = new CompareRun(a, b, PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites), options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
             }
             catch (PerfException e)
             {
@@ -97,11 +107,11 @@ internal static class PerfCommand
         return command;
     }
 
-    private static int Even(string option, int runs) => runs is >= 2 and <= MannWhitney.MostRuns && runs % 2 == 0
+    internal static int Even(string option, int runs) => runs is >= 2 and <= MannWhitney.MostRuns && runs % 2 == 0
         ? runs
         : throw new UsageException($"{option} {runs}: give an even number from 2 to {MannWhitney.MostRuns}");
 
-    private static Option<string> PlanOption() => new("--plan")
+    internal static Option<string> PlanOption() => new("--plan")
     {
         Description = "What to measure: smoke, nightly, full, or the path of a plan.",
         DefaultValueFactory = _ => PerfPlan.Default,
@@ -114,7 +124,7 @@ internal static class PerfCommand
         : !report.Conditions.AreFit || report.Workloads.Any(w => w.Outcome == WorkloadOutcome.Disturbed) ? ExitCodes.Harness
         : ExitCodes.Passed;
 
-    private static Dictionary<string, string> Facts()
+    internal static Dictionary<string, string> Facts()
     {
         EnvironmentInfo environment = EnvironmentInfo.OfThisMachine();
         return new() { ["kernel"] = environment.Kernel, ["cpu"] = environment.Cpu, ["cores"] = $"{environment.Cores}", ["dotnet"] = environment.DotNet };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Vsockspec.Perf;
+using Vsockspec.Perf.Fitness;
 using Vsockspec.Perf.Histories;
 using Vsockspec.Perf.Statistics;
 
@@ -9,7 +10,7 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf history</c>: what nights of measurements tell.</summary>
 internal static class PerfHistoryCommand
 {
-    public static Command Create(Workbench bench) => new("history", "Keep measurements and find lasting steps in them.") { CreateAppend(bench), CreateShow(bench) };
+    public static Command Create(Workbench bench) => new("history", "Keep measurements and find lasting steps in them.") { CreateAppend(bench), CreateShow(bench), PerfRatesCommand.Create(bench) };
 
     private static Command CreateAppend(Workbench bench)
     {
@@ -17,10 +18,16 @@ internal static class PerfHistoryCommand
         Argument<string> report = new("REPORT") { Description = "What 'vsockspec perf run' wrote: its folder, or perf.json." };
         Option<string?> commit = new("--commit") { Description = "What was measured.", HelpName = "C" };
         Option<string?> run = new("--run") { Description = "Names the measurement; by default the time at which it began.", HelpName = "ID" };
-        Command command = new("append", "Add a measurement; one that is there already is left alone.") { history, report, commit, run };
+        Command command = new("append", "Add a measurement; one that is there already is left alone. Exit code 3, and nothing is added, when the machine was unfit.") { history, report, commit, run };
         command.SetAction(parsed => Guarded(() =>
         {
             PerfReport measured = PerfJson.Read(parsed.GetRequiredValue(report));
+            if (FitnessWatch.WhyUnfit(measured.Conditions) is { } unfit)
+            {
+                bench.Error.WriteLine($"vsockspec: nothing is added, the machine was unfit: {unfit}");
+                return ExitCodes.Harness;
+            }
+
             string id = parsed.GetValue(run) ?? measured.StartedAt.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
             HistoryStore store = new(parsed.GetRequiredValue(history));
             int added = 0;
@@ -44,9 +51,10 @@ internal static class PerfHistoryCommand
             string folder = parsed.GetRequiredValue(history);
             HistoryStore store = new(folder);
             Triage triage = Triage.Load(folder);
-            Trend trend = new(new ChangePointDetector());
+            IReadOnlyList<string> all = store.Series();
+            Trend trend = new(new ChangePointDetector(), all.Count);
             int regressions = 0;
-            foreach (string series in store.Series())
+            foreach (string series in all)
             {
                 History nights = store.Read(series);
                 foreach (string notice in nights.Notices)
@@ -73,7 +81,7 @@ internal static class PerfHistoryCommand
     private static string Line(Step step, TriageEntry? said) => string.Create(
         CultureInfo.InvariantCulture,
         $"  {step.First.At:yyyy-MM-dd}  {step.LastBefore.Commit ?? step.LastBefore.Run}..{step.First.Commit ?? step.First.Run}  {step.Point.Before:0.###} -> {step.Point.After:0.###} ({step.Point.Change:+0.0 %;-0.0 %})  "
-        + $"{(step.IsRegression ? "worse" : "better")}, {(step.IsConfirmed ? "confirmed" : "by one detector only")}{(said is null ? "" : $"; {said.State} by {said.By}: {said.Note}")}");
+        + $"{(step.IsRegression ? "worse" : "better")}, {(step.IsConfirmed ? "confirmed" : "not confirmed")}{(said is null ? "" : $"; {said.State} by {said.By}: {said.Note}")}");
 
     private static int Guarded(Func<int> action)
     {

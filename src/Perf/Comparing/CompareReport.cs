@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Vsockspec.Perf.Fitness;
+using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Statistics;
 
 namespace Vsockspec.Perf.Comparing;
@@ -27,9 +29,13 @@ public sealed record CompareReport(
     /// <summary>Every run, in the order of measuring; the n-th of each were not measured at the same time, only in turn.</summary>
     public IReadOnlyList<RunPair> Runs { get; init; } = [];
 
-    /// <summary>Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
-    public PerfVerdict Verdict =>
-        Figures.Where(f => f.Decides).Select(f => f.Verdict).Append(PerfVerdict.Equivalent).MinBy(Rank);
+    /// <summary>Of the machine, over the whole time.</summary>
+    public Conditions Conditions { get; init; } = new([]);
+
+    /// <summary>Inconclusive on an unfit machine. Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
+    public PerfVerdict Verdict => !Conditions.AreFit
+        ? PerfVerdict.Inconclusive
+        : Figures.Where(f => f.Decides).Select(f => f.Verdict).Append(PerfVerdict.Equivalent).MinBy(Rank);
 
     /// <summary>For people: the worst first.</summary>
     public string ToMarkdown()
@@ -37,6 +43,11 @@ public sealed record CompareReport(
         CultureInfo c = CultureInfo.InvariantCulture;
         StringBuilder text = new();
         text.AppendLine(c, $"# {B.Name} against {A.Name}: {Verdict}").AppendLine();
+        if (FitnessWatch.WhyUnfit(Conditions) is { } unfit)
+        {
+            text.AppendLine(c, $"**The machine was unfit, so that nothing is decided**: {unfit}.").AppendLine();
+        }
+
         text.AppendLine(
             c,
             $"Plan {Plan}, {RunsEach} runs each in turn (A B B A), a process for each run. The ratio is how many times slower or dearer B is, with an interval that misses the truth at most {Options.ErrorRate * 100:0.##} times in 100, "

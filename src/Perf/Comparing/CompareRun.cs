@@ -1,3 +1,5 @@
+using Vsockspec.Perf.Fitness;
+using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Statistics;
 using Vsockspec.Targets;
@@ -16,11 +18,27 @@ public sealed record CompareOptions(int RunsEach = 10, int MostRunsEach = 30, do
 /// <summary>Measures two targets in turn, a process for each run, and judges the second by the first.</summary>
 public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPlan plan, CompareOptions options, TimeProvider time, Action<string> progress)
 {
+    /// <summary>Runs between two looks at the machine; A B B A is whole after so many.</summary>
+    private const int RunsBetweenLooks = 4;
+
+    /// <summary>The machine that is watched while it measures, so that an unfit one ends the comparison; null: nothing is said about it.</summary>
+    public IMachine? Machine { get; init; }
+
+    /// <summary>Goes on measuring on an unfit machine. The verdict is Inconclusive all the same; each figure has its own.</summary>
+    public bool EvenIfUnfit { get; init; }
+
     /// <exception cref="PerfException">A target stalls, corrupts or ends; the message names it.</exception>
     /// <exception cref="TargetException">A target does not come up.</exception>
     public CompareReport Run(IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
     {
         DateTimeOffset started = time.GetUtcNow();
+        FitnessWatch? watch = Machine is null ? null : new FitnessWatch(Machine);
+        if (!EvenIfUnfit && watch?.SoFar is { AreFit: false } unfit)
+        {
+            progress($"the machine is unfit: {FitnessWatch.WhyUnfit(unfit)}");
+            return Report([], []);
+        }
+
         IReadOnlyDictionary<string, long> volumes = Of(first, "a", run => run.Volumes(cancellation));
         _ = Of(second, "b", run => run.Measure(volumes, cancellation));
         List<IReadOnlyDictionary<Figure, double>> a = [];
@@ -32,6 +50,10 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             {
                 cancellation.ThrowIfCancellationRequested();
                 (isFirst ? a : b).Add(isFirst ? Of(first, "a", run => run.Measure(volumes, cancellation)) : Of(second, "b", run => run.Measure(volumes, cancellation)));
+                if ((a.Count + b.Count) % RunsBetweenLooks == 0 && !IsStillFit())
+                {
+                    return Report(a, b);
+                }
             }
 
             IReadOnlyList<FigureComparison> figures = judgement.Of(a, b);
@@ -39,13 +61,36 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             progress($"{a.Count} runs each: {figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Slower)} figures slower, {open} inconclusive");
             if (open == 0 || a.Count >= options.MostRunsEach)
             {
-                return new CompareReport(
-                    CompareReport.CurrentSchema, new ComparedTarget(first.Name, first.Digest), new ComparedTarget(second.Name, second.Digest), plan.Name, started, environment, options, a.Count, figures)
-                {
-                    Runs = [.. a.Zip(b, (x, y) => new RunPair(ByName(x), ByName(y)))],
-                };
+                return Report(a, b);
             }
         }
+
+        bool IsStillFit()
+        {
+            watch?.Calibrate();
+            if (!EvenIfUnfit && watch?.SoFar is { AreFit: false } now)
+            {
+                progress($"the machine became unfit: {FitnessWatch.WhyUnfit(now)}");
+                return false;
+            }
+
+            return true;
+        }
+
+        CompareReport Report(List<IReadOnlyDictionary<Figure, double>> a, List<IReadOnlyDictionary<Figure, double>> b) => new(
+            CompareReport.CurrentSchema,
+            new ComparedTarget(first.Name, first.Digest),
+            new ComparedTarget(second.Name, second.Digest),
+            plan.Name,
+            started,
+            environment,
+            options,
+            a.Count,
+            a.Count == 0 ? [] : new Judgement(options.Tolerance, options.ErrorRate / options.Looks).Of(a, b))
+        {
+            Conditions = watch?.SoFar ?? new Conditions([]),
+            Runs = [.. a.Zip(b, (x, y) => new RunPair(ByName(x), ByName(y)))],
+        };
     }
 
     private T Of<T>(IDeviceTarget target, string which, Func<SingleRun, T> measure)

@@ -33,7 +33,7 @@ public sealed class SingleRun(IDeviceTarget target, PerfPlan plan)
             {
                 if (volumes.TryGetValue(workload.Name, out long volume))
                 {
-                    workload.WarmUp(bench, volume);
+                    _ = WarmUp.UntilSteady(bench, workload, volume);
                     workload.Run(bench, volume, sheet);
                 }
             },

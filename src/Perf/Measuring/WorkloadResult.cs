@@ -38,7 +38,11 @@ public sealed record WorkloadResult(
     string? Why,
     IReadOnlyList<Measurement> Measurements,
     IReadOnlyList<LatencyCurve> Latencies,
-    Bound BoundBy = Bound.Unknown);
+    Bound BoundBy = Bound.Unknown)
+{
+    /// <summary>False: it still became faster or slower when its warm-up was given up. Null: it was not warmed up, or a piece of the warm-up takes too long to have enough of them.</summary>
+    public bool? IsSteady { get; init; }
+}
 
 /// <summary>A distribution of latencies over all repeats of a workload.</summary>
 /// <param name="Name">What is timed, with its parameters: <c>stream/open-loop/64/load-50</c>.</param>

@@ -28,10 +28,11 @@ public sealed record HistoryView(IReadOnlyList<JudgedHistory> Series)
     {
         HistoryStore store = new(folder);
         Triage triage = Triage.Load(folder);
-        Trend trend = new(new ChangePointDetector());
+        IReadOnlyList<string> all = store.Series();
+        Trend trend = new(new ChangePointDetector(), all.Count);
         return new HistoryView(
         [
-            .. store.Series().Select(name =>
+            .. all.Select(name =>
             {
                 History history = store.Read(name);
                 Better better = Nightly.BetterOf(name);

@@ -65,7 +65,7 @@ public static class PerfDocuments
             {
                 { Step.IsRegression: false } => "better",
                 { Said: { } said } => $"{said.State} by {said.By}: {said.Note}",
-                { Step.IsConfirmed: false } => "worse, one detector only",
+                { Step.IsConfirmed: false } => "worse, not confirmed",
                 _ => "**worse, nobody has looked**",
             };
             text.Append("| ").Append(Escaped(series.History.Series)).Append(" | ").Append(Numbers.Change(step.Step.Point.Change))

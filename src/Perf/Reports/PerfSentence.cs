@@ -97,7 +97,7 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
             ? new("The history is empty", "No run was kept yet.", "none")
             : new(
                 "No new regression",
-                $"{looked} {(worse == 0 ? "None is for the worse." : $"{HtmlParts.Count(worse, "step")} for the worse {(worse == 1 ? "is" : "are")} explained, or seen by one detector only.")}",
+                $"{looked} {(worse == 0 ? "None is for the worse." : $"{HtmlParts.Count(worse, "step")} for the worse {(worse == 1 ? "is" : "are")} explained, or not confirmed.")}",
                 "pass");
     }
 

@@ -135,6 +135,7 @@ public static class ReportFiles
     {
         Require(file, "environment", report.Environment.Values);
         Require(file, "figures", report.Figures);
+        Require(file, "conditions", report.Conditions.Checks);
         return report.Figures.All(f => f.Slowdown is not null || f.Figure.Role == FigureRole.Counter)
             ? report
             : throw new DataFileException($"{file}: figures: one that is no counter has no 'slowdown'; {Restore}");

@@ -16,7 +16,7 @@ public sealed record ChangePoint(int Index, double Before, double After, double 
 /// <summary>
 /// Finds the steps in a history the way Hunter does (Fleming, Kołaczkowski and others, ICPE 2023): candidates where the energy distance between what is before and after is largest
 /// (Matteson and James 2014), found in overlapping windows so that old data cannot hide a young step, kept while a test of Student's kind says so, then the
-/// weakest dropped until all that remain are both certain and large enough to matter. Deterministic.
+/// weakest dropped until all that remain are both certain and large enough to matter. Single nights that went astray are left out before (<see cref="Strays"/>). Deterministic.
 /// </summary>
 /// <param name="window">How many values are looked at together.</param>
 /// <param name="probability">A step remains when it is less probable than this by chance.</param>
@@ -31,16 +31,17 @@ public sealed class ChangePointDetector(int window = 30, double probability = 0.
 
     /// <summary>In order of place.</summary>
     /// <exception cref="ArgumentException">A value is not a positive number.</exception>
-    public IReadOnlyList<ChangePoint> Find(ReadOnlySpan<double> history)
+    public IReadOnlyList<ChangePoint> Find(ReadOnlySpan<double> values)
     {
-        foreach (double value in history)
+        foreach (double value in values)
         {
             if (!(value > 0 && double.IsFinite(value)))
             {
-                throw new ArgumentException($"{value} is no positive number", nameof(history));
+                throw new ArgumentException($"{value} is no positive number", nameof(values));
             }
         }
 
+        ReadOnlySpan<double> history = Strays.Replaced(values);
         SortedSet<int> places = [];
         for (int start = 0; start < history.Length;)
         {

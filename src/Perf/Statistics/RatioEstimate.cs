@@ -22,7 +22,7 @@ public sealed record RatioEstimate(double Ratio, double Lower, double Upper, dou
             throw new ArgumentOutOfRangeException(nameof(errorRate), errorRate, "an error rate lies between 0 and 1");
         }
 
-        double[] distribution = MannWhitney.Distribution(first.Length, second.Length);
+        IReadOnlyList<double> distribution = MannWhitney.Distribution(first.Length, second.Length);
         double[] ratios = new double[first.Length * second.Length];
         for (int i = 0; i < first.Length; i++)
         {

@@ -19,6 +19,19 @@ public sealed class TrendTests
         Assert.That((step.IsRegression, step.IsConfirmed), Is.EqualTo((true, true)));
     }
 
+    /// <summary>What one series alone may be sure of is, among hundreds, what one of them shows by chance.</summary>
+    [Test]
+    public void Steps_AmongManySeries_AreConfirmedWhenTheyAreNoChance()
+    {
+        const int Many = 500;
+        SyntheticHistory kind = new(67, 0.03) { StepAt = 60, Step = 0.05 };
+        Step[] alone = [.. Enumerable.Range(0, 100).SelectMany(seed => Trend.Steps(kind.Make(seed), Better.Lower))];
+        Step[] among = [.. Enumerable.Range(0, 100).SelectMany(seed => new Trend(new ChangePointDetector(), Many).Steps(kind.Make(seed), Better.Lower))];
+        Assert.That(among.Select(s => s.Point), Is.EqualTo(alone.Select(s => s.Point)));
+        Assert.That(among.Where(s => s.IsConfirmed).Select(s => s.Point.Probability * Many), Is.Not.Empty.And.All.LessThanOrEqualTo(0.01));
+        Assert.That(alone.Count(s => s.IsConfirmed), Is.GreaterThan(among.Count(s => s.IsConfirmed)));
+    }
+
     [TestCase(90, Better.Lower, false)]
     [TestCase(110, Better.Lower, true)]
     [TestCase(110, Better.Higher, false)]

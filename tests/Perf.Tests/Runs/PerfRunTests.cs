@@ -56,7 +56,7 @@ public sealed class PerfRunTests
     public void Target_ThatDiesLate_KeepsWhatWasMeasuredUntilThen()
     {
         // The first transfer has 16384 packets of 64 bytes; the second dies.
-        PerfReport report = Run(new FaultyTarget(_ => Fault.Dies, after: 200_000), "{workload: throughput, directions: [guest-to-host], sizes: [64]}", repeats: 1000);
+        PerfReport report = Run(new FaultyTarget(_ => Fault.Dies, after: 1_000_000), "{workload: throughput, directions: [guest-to-host], sizes: [64]}", repeats: 1000);
         Assert.That(report.Workloads[0].Outcome, Is.EqualTo(WorkloadOutcome.Failed));
         Assert.That(report.Workloads[0].Measurements, Is.Not.Empty);
     }

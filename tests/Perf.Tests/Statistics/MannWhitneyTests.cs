@@ -18,7 +18,7 @@ public sealed class MannWhitneyTests
     [TestCase(20, 20, 0.01, 105)]
     public void Distribution_OfSmallGroups_HasThePublishedCriticalValues(int first, int second, double rate, int critical)
     {
-        double[] distribution = MannWhitney.Distribution(first, second);
+        IReadOnlyList<double> distribution = MannWhitney.Distribution(first, second);
         Assert.That(2 * distribution[critical], Is.LessThanOrEqualTo(rate));
         Assert.That(2 * distribution[critical + 1], Is.GreaterThan(rate));
     }
@@ -38,7 +38,7 @@ public sealed class MannWhitneyTests
             }
         }
 
-        double[] distribution = MannWhitney.Distribution(first, second);
+        IReadOnlyList<double> distribution = MannWhitney.Distribution(first, second);
         long sum = 0;
         for (int u = 0; u < counts.Length; u++)
         {
@@ -50,6 +50,14 @@ public sealed class MannWhitneyTests
     [Test]
     public void SecondIsGreater_AllAbove_IsOneOrderOfAll() =>
         Assert.That(MannWhitney.SecondIsGreater([1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14]), Is.EqualTo(1 / 3432.0).Within(1e-12));
+
+    /// <summary>The second is below in every pair: certainly not above, and no more than certainly.</summary>
+    [Test]
+    public void SecondIsGreater_AllBelow_IsNoMoreThanCertain([Range(1, 40)] int each)
+    {
+        double[] low = [.. Enumerable.Range(1, each).Select(i => (double)i)];
+        Assert.That(MannWhitney.SecondIsGreater([.. low.Select(v => v + 1000)], low), Is.EqualTo(1).Within(1e-12).And.LessThanOrEqualTo(1));
+    }
 
     [Test]
     public void SecondIsGreater_AllEqual_IsNoEvidence() => Assert.That(MannWhitney.SecondIsGreater([1, 1, 1, 1], [1, 1, 1, 1]), Is.GreaterThan(0.5));

@@ -61,7 +61,7 @@ internal sealed class HistorySection(HistoryView view) : ISection
     {
         { Step.IsRegression: false } => new("better", "pass", ""),
         { Said: { } said } => new(said.State switch { TriageState.WontFix => "stays", var state => $"{state}".ToLowerInvariant() }, "known", ""),
-        { Step.IsConfirmed: false } => new("worse, one detector only", "loose", ""),
+        { Step.IsConfirmed: false } => new("worse, not confirmed", "loose", ""),
         _ => new("worse, nobody has looked", "fail", ""),
     };
 
