@@ -1,3 +1,4 @@
+using System.Globalization;
 using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Perf.Fitness;
@@ -27,6 +28,9 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
     /// <summary>Told after each workload, with all that was measured until then.</summary>
     public Action<PerfReport> Keep { get; init; } = _ => { };
 
+    /// <summary>Keeps a distribution beside the report and says in which file, see <see cref="LatencyCurve.Histogram"/>.</summary>
+    public Func<LatencyRecord, string?> KeepHistogram { get; init; } = _ => null;
+
     /// <summary>The machine that is watched while it measures; null: nothing is said about it.</summary>
     public IMachine? Machine { get; init; }
 
@@ -51,7 +55,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             return report;
         }
 
-        limits = MeasureLimits();
+        limits = MeasureLimits(cancellation);
         int failures = 0;
         foreach (IWorkload workload in plan.Workloads)
         {
@@ -105,10 +109,11 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         return result.Outcome == WorkloadOutcome.Measured && disturbance is not null ? result with { Outcome = WorkloadOutcome.Disturbed, Why = disturbance } : result;
     }
 
-    private static IReadOnlyList<MachineLimit> MeasureLimits()
+    private IReadOnlyList<MachineLimit> MeasureLimits(CancellationToken cancellation)
     {
         using CpuAffinity? place = Placement.Driver();
-        return MachineLimits.Measure();
+        int[] sizes = [.. plan.Workloads.Where(w => w.Kind == Throughput.KindName).Select(w => int.Parse(w.Dimensions["size"], CultureInfo.InvariantCulture)).Distinct()];
+        return MachineLimits.Measure(rounds: 1, sizes, cancellation);
     }
 
     private WorkloadResult Measure(Stage stage, IWorkload workload, CancellationToken cancellation)
@@ -124,11 +129,16 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
                 Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Patience, cancellation);
                 using CpuAffinity? place = Placement.Driver();
                 isSteady = Repeat(bench, workload, sheet);
+                (outcome, why) = sheet.Disturbance is { } disturbance ? (WorkloadOutcome.Disturbed, disturbance) : (outcome, why);
             }
             else
             {
                 (outcome, why) = (WorkloadOutcome.NotSupported, $"the target does not offer {missing}");
             }
+        }
+        catch (UnsupportedException e)
+        {
+            (outcome, why) = (WorkloadOutcome.NotSupported, e.Message);
         }
         catch (Exception e) when (e is PerfException or ExpectationException or TransportException or TargetException)
         {
@@ -136,7 +146,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             stage.Discard();
         }
 
-        return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(file: null)).OfType<LatencyCurve>()])
+        return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(KeepHistogram(l))).OfType<LatencyCurve>()])
         {
             IsSteady = isSteady,
         };

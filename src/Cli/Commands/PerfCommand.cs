@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Latency;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Reports;
@@ -35,6 +36,7 @@ internal static class PerfCommand
             PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine)
             {
                 Keep = report => PerfJson.Write(report, folder),
+                KeepHistogram = record => record.Histogram.TotalCount == 0 ? null : HistogramFile.Write(folder, record.Name, record.Histogram),
                 Machine = bench.Machine,
                 OnlyIfFit = parsed.GetValue(onlyIfFit),
             };

@@ -67,6 +67,10 @@ public sealed class SingleRun(IDeviceTarget target, PerfPlan plan)
         {
             work();
         }
+        catch (UnsupportedException)
+        {
+            // Neither target is compared by it: see Volumes.
+        }
         catch (Exception e) when (e is PerfException or ExpectationException or TransportException)
         {
             throw new PerfException($"{workload.Name}: {e.Message}");

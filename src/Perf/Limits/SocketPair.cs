@@ -19,13 +19,15 @@ internal static class SocketPair
         {
             HostApplication writer = new(new BareSocket(a), Pattern.Short, 0, toRead: 0, total, size, isMessages);
             using HostSide reader = new([new HostApplication(new BareSocket(b), Pattern.Short, 0, total, toWrite: 0, size, isMessages)]);
-            Span<PollEntry> entry = [new PollEntry(a.Fd, PollEvents.Writable)];
             long start = Stopwatch.GetTimestamp();
             reader.Begin();
             while (!writer.IsDone)
             {
                 _ = writer.Move(int.MaxValue);
-                _ = writer.IsDone ? 0 : Poll.Wait(entry, -1);
+                if (!writer.IsDone)
+                {
+                    Waiting.Sleep(a.Fd, PollEvents.Writable);
+                }
             }
 
             reader.Join();

@@ -9,6 +9,7 @@ public sealed class Sheet
     private readonly Dictionary<Figure, List<double>> values = [];
     private readonly Dictionary<Figure, (string Limit, double? Goal, List<double> Values)> beside = [];
     private readonly List<LatencyRecord> latencies = [];
+    private readonly List<string> disturbances = [];
 
     public IReadOnlyList<Measurement> Measurements => [.. order.Select(figure => new Measurement(figure, values[figure], BesideOf(figure)))];
 
@@ -16,6 +17,13 @@ public sealed class Sheet
     public IReadOnlyDictionary<Figure, double> Last => order.ToDictionary(figure => figure, figure => values[figure][^1]);
 
     public IReadOnlyList<LatencyRecord> Latencies => latencies;
+
+    /// <summary>Why the figures say nothing about the target; null: they do. One disturbed repeat of several is what medians are for.</summary>
+    public string? Disturbance => disturbances.Count * 2 > order.Select(figure => values[figure].Count).DefaultIfEmpty().Max() ? disturbances[^1] : null;
+
+    /// <summary>A repeat was disturbed by the machine or by our own load generator.</summary>
+    /// <param name="why">One sentence.</param>
+    public void Disturbed(string why) => disturbances.Add(why);
 
     /// <exception cref="ArgumentException">Not a number, or without bound.</exception>
     public void Add(Figure figure, double value)

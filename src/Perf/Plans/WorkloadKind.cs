@@ -13,5 +13,8 @@ public sealed record WorkloadKind(string Name, Func<YamlMap, IEnumerable<IWorklo
     [
         new("throughput", Throughput.Read),
         new("round-trip", RoundTrip.Read),
+        new("round-trip-beside-bulk", RoundTripBesideBulk.Read),
+        new("open-loop", OpenLoopLatency.Read),
+        new("connect", ConnectRate.Read),
     ];
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using HdrHistogram;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Latency;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -14,16 +15,22 @@ namespace Vsockspec.Perf.Workloads;
 /// <summary>Closed-loop round trips: a message to a host application that echoes it, the next when the last has come back.</summary>
 internal sealed class RoundTrip : IWorkload
 {
+    /// <summary>µs that a device may add to the bare socket hop when nobody has to be woken.</summary>
+    private const double PollingAllowance = 3;
+    private const double RelayGoal = 1 / 1.25;
+    private static readonly Dictionary<string, bool> OnOff = new() { ["false"] = false, ["true"] = true, ["off"] = false, ["on"] = true };
+    private readonly Setting setting;
     private readonly int size;
     private readonly int times;
     private readonly Figure p50;
     private readonly Figure p99;
 
-    public RoundTrip(int size, int times)
+    public RoundTrip(Setting setting, int size, int times)
     {
+        this.setting = setting;
         this.size = size;
         this.times = times;
-        string parameter = size.ToString(CultureInfo.InvariantCulture);
+        string parameter = string.Create(CultureInfo.InvariantCulture, $"{size}{setting.Suffix}");
         p50 = new Figure("stream/round-trip/p50", parameter, "µs", Better.Lower, FigureRole.Gate);
         p99 = new Figure("stream/round-trip/p99", parameter, "µs", Better.Lower, FigureRole.Shown);
     }
@@ -37,18 +44,22 @@ internal sealed class RoundTrip : IWorkload
         ["socket"] = "stream",
         ["size"] = size.ToString(CultureInfo.InvariantCulture),
         ["times"] = times.ToString(CultureInfo.InvariantCulture),
+        ["polling"] = setting.Polling ? "on" : "off",
     };
 
     public VirtioFeatures Needs => 0;
 
-    public Limit? Limit => new("eventfd", p50, Goal: null, _ => MachineLimits.EventfdPingPong());
+    public Limit? Limit => setting.Polling
+        ? new Limit($"socket-hop-polling plus {PollingAllowance:0} µs", p50, Goal: 1, trips => MachineLimits.SocketHopPolling((int)trips, size) + PollingAllowance)
+        : new Limit("relay", p50, RelayGoal, trips => MachineLimits.RelayRoundTrip((int)trips, size));
 
     public static IEnumerable<IWorkload> Read(YamlMap map)
     {
-        map.AllowOnly("workload", "sizes", "times");
+        map.AllowOnly("workload", "sizes", "times", "polling");
         IReadOnlyList<int> sizes = PlanList.PowersOfTwo(map, "sizes", 16, Session.LargestPacket, "bytes of a message");
+        IReadOnlyList<bool> polling = PlanList.Words(map, "polling", OnOff, false);
         int times = (int)(map.OptionalNumber("times", 100, 10_000_000) ?? 5000);
-        return sizes.Select(size => new RoundTrip(size, times));
+        return from polls in polling from size in sizes select new RoundTrip(new Setting(Polling: polls), size, times);
     }
 
     public long Prepare(Bench bench)
@@ -63,43 +74,26 @@ internal sealed class RoundTrip : IWorkload
     {
         long start = Stopwatch.GetTimestamp();
         LongHistogram trips = Measure(bench, (int)volume);
-        sheet.Latency($"stream/round-trip/{size}").Add(trips, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        sheet.Latency($"stream/round-trip/{size}{setting.Suffix}").Add(trips, Stopwatch.GetElapsedTime(start).TotalSeconds);
         sheet.Add(p50, LatencyRecord.Microseconds(trips, 50));
         sheet.Add(p99, LatencyRecord.Microseconds(trips, 99));
     }
 
     private LongHistogram Measure(Bench bench, int trips)
     {
-        using Session session = new(bench, new Setting(), Pattern.Short);
-        Lane lane = session.Lanes[0];
-        using HostSide echo = new([new EchoApplication(new ConnectionSocket(lane.Connection), (long)trips * size)]);
-        echo.Begin();
-        LongHistogram histogram = LatencyRecord.NewHistogram();
-        long expected = 0;
-        bool Back() => session.Received >= expected || session.Defect is not null || echo.Fault is not null;
-        for (int i = 0; i < trips && session.Defect is null && echo.Fault is null; i++)
+        using Session session = setting.Polling ? PolledEcho.Open(bench, setting) : new Session(bench, setting, Pattern.Short);
+        LongHistogram histogram;
+        if (setting.Polling)
         {
-            bench.Cancellation.ThrowIfCancellationRequested();
-            long start = Stopwatch.GetTimestamp();
-            VsockHeader header = lane.Flow.Header(Op.Rw) with { Len = (uint)size };
-            if (lane.Credit < size || !session.Driver.Tx.TrySend(header, lane.Pattern.At(lane.Phase + lane.Posted, size), out _))
-            {
-                throw new PerfException($"the device gave no room for round trip {i}");
-            }
-
-            session.Driver.Tx.Flush();
-            lane.Sent((uint)size);
-            lane.Told();
-            expected += size;
-            if (!session.Driver.Timeline.WaitUntil(Back))
-            {
-                throw new PerfException($"round trip {i} did not come back in {bench.Patience.TotalSeconds:0.###} s");
-            }
-
-            LatencyRecord.Record(histogram, (long)Stopwatch.GetElapsedTime(start).TotalNanoseconds);
+            histogram = ClosedLoop.Run(new PolledEcho(bench, session, session.Lanes[0], size), trips, bench.Patience, TimeProvider.System);
+        }
+        else
+        {
+            using EchoLine line = new(bench, session, session.Lanes[0], size);
+            histogram = ClosedLoop.Run(line, trips, bench.Patience, TimeProvider.System);
         }
 
         session.Check();
-        return echo.Fault is { } fault ? throw new PerfException(fault) : histogram;
+        return histogram;
     }
 }

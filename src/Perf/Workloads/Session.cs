@@ -39,6 +39,8 @@ internal sealed class Session : IPacketSink, IDisposable
                 RxBufferSize = VsockHeader.Size + LargestPacket,
                 RxBuffers = Math.Max(1, UsualRxBuffers * setting.Queue / Setting.UsualQueue),
                 ExtraMemory = packetMemory,
+                KickFd = !setting.Polling,
+                CallFd = !setting.Polling,
             };
             auditor = new Auditor(bench.Target.GuestCid, options.Features);
             Driver = new RawDriver(device, timeline, options, auditor, bench.Target.GuestCid, seed: 1);
@@ -58,6 +60,9 @@ internal sealed class Session : IPacketSink, IDisposable
     }
 
     public RawDriver Driver { get; } = null!;
+
+    /// <summary>The host application that the flows are connected to.</summary>
+    public HostListener Listener => listener;
 
     /// <summary>The flows, in the order of their guest ports.</summary>
     public IReadOnlyList<Lane> Lanes => lanes;
@@ -123,6 +128,15 @@ internal sealed class Session : IPacketSink, IDisposable
     {
         string? violation = auditor.Findings.FirstOrDefault(f => f.Severity == FindingSeverity.Violation) is { } f ? $"{f.Requirement}: {f.Detail}" : null;
         if ((Defect ?? violation) is { } defect)
+        {
+            throw new PerfException(defect);
+        }
+    }
+
+    /// <summary>Throws what a packet had wrong; <see cref="Check"/> also asks the auditor.</summary>
+    public void ThrowIfDefect()
+    {
+        if (Defect is { } defect)
         {
             throw new PerfException(defect);
         }

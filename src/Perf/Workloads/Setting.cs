@@ -9,7 +9,8 @@ namespace Vsockspec.Perf.Workloads;
 /// <param name="Window">Bytes: the guest's receive buffer in each flow (<c>buf_alloc</c>), and what the guest has under way at most, even where the target gives more.</param>
 /// <param name="Queue">Entries of the rx and tx rings.</param>
 /// <param name="EventIdx">Notifications by event index, where the target offers it.</param>
-public sealed record Setting(SocketType Socket = SocketType.Stream, int Flows = 1, uint Window = Setting.UsualWindow, ushort Queue = Setting.UsualQueue, bool EventIdx = true)
+/// <param name="Polling">No notifications: both sides look at the rings.</param>
+public sealed record Setting(SocketType Socket = SocketType.Stream, int Flows = 1, uint Window = Setting.UsualWindow, ushort Queue = Setting.UsualQueue, bool EventIdx = true, bool Polling = false)
 {
     public const uint UsualWindow = 1 << 20;
     public const ushort UsualQueue = 256;
@@ -23,10 +24,10 @@ public sealed record Setting(SocketType Socket = SocketType.Stream, int Flows = 
     /// <summary>Features to accept where they are offered.</summary>
     public VirtioFeatures Wants => VirtioFeatures.Stream | Needs | (EventIdx ? VirtioFeatures.EventIdx : 0);
 
-    /// <summary>What is not as usual, in a fixed order: <c>-flows8-window65536-queue128-no-event-idx</c>. Part of permanent names.</summary>
+    /// <summary>What is not as usual, in a fixed order: <c>-flows8-window65536-queue128-no-event-idx-polling</c>. Part of permanent names.</summary>
     public string Suffix => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Flows == 1 ? "" : $"-flows{Flows}")}{(Window == UsualWindow ? "" : $"-window{Window}")}{(Queue == UsualQueue ? "" : $"-queue{Queue}")}{(EventIdx ? "" : "-no-event-idx")}");
+        $"{(Flows == 1 ? "" : $"-flows{Flows}")}{(Window == UsualWindow ? "" : $"-window{Window}")}{(Queue == UsualQueue ? "" : $"-queue{Queue}")}{(EventIdx ? "" : "-no-event-idx")}{(Polling ? "-polling" : "")}");
 
     /// <summary>By the names of <see cref="Measuring.WorkloadResult.Dimensions"/>.</summary>
     public Dictionary<string, string> Dimensions => new()

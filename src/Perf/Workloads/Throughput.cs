@@ -12,6 +12,7 @@ namespace Vsockspec.Perf.Workloads;
 /// <summary>How fast data goes one way, or both ways at once (then both together count), and what that costs.</summary>
 internal sealed class Throughput : IWorkload
 {
+    public const string KindName = "throughput";
     private const int LargestMessage = 128 * 1024;
     private const double Mebibyte = 1 << 20;
     private readonly Setting setting;
@@ -27,7 +28,7 @@ internal sealed class Throughput : IWorkload
         rate = Figure("throughput", "MiB/s", Better.Higher, FigureRole.Gate);
     }
 
-    public string Kind => "throughput";
+    public string Kind => KindName;
 
     public string Name => rate.Name;
 
