@@ -9,7 +9,9 @@ namespace Vsockspec.Perf.Reports;
 internal sealed partial record Parameter(long? Size, IReadOnlyList<ParameterChange> Changes)
 {
     private const string NoEventIndex = "no-event-idx";
+    private const string Other = "other";
     private const int LongestWord = 24;
+    private const int LongestLabel = 48;
 
     /// <summary>For people: <c>64 KiB, 8 flows</c>.</summary>
     public string Label => string.Join(", ", Changes.Select(c => c.Label).Prepend(Size is { } size ? Numbers.Bytes(size) : "").Where(t => t.Length > 0));
@@ -22,7 +24,21 @@ internal sealed partial record Parameter(long? Size, IReadOnlyList<ParameterChan
     {
         string[] words = Numbers.Cut(text, 200).Replace(NoEventIndex, "noEventIndex", StringComparison.Ordinal).Split('-', StringSplitOptions.RemoveEmptyEntries);
         long? size = words is [var first, ..] && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) ? bytes : null;
-        return new Parameter(size, [.. words.Skip(size is null ? 0 : 1).Select(Change)]);
+        List<ParameterChange> changes = [];
+        foreach (ParameterChange change in words.Skip(size is null ? 0 : 1).Select(Change))
+        {
+            // Words that nobody knows belong together: no-buffers is one thing.
+            if (change.Dimension == Other && changes is [.., { Dimension: Other } last])
+            {
+                changes[^1] = last with { Label = Numbers.Cut($"{last.Label} {change.Label}", LongestLabel) };
+            }
+            else
+            {
+                changes.Add(change);
+            }
+        }
+
+        return new Parameter(size, changes);
     }
 
     private static ParameterChange Change(string word)
@@ -35,7 +51,7 @@ internal sealed partial record Parameter(long? Size, IReadOnlyList<ParameterChan
 
         if (!match.Success || !long.TryParse(match.Groups[2].Value, NumberStyles.None, CultureInfo.InvariantCulture, out long value))
         {
-            return new ParameterChange("other", Numbers.Cut(word, LongestWord), 0);
+            return new ParameterChange(Other, Numbers.Cut(word, LongestWord), 0);
         }
 
         string what = match.Groups[1].Value;

@@ -31,6 +31,9 @@ internal sealed class RunView(PerfReport report, int index, bool isAlone, string
 
     public string Title(string title) => isAlone ? title : $"{title}: {Name}";
 
+    /// <summary>The first figure of a family that could be measured, whatever its parameter; null: there is none.</summary>
+    public MeasuredFigure? First(string family) => Figures.FirstOrDefault(f => f.Figure.Family == family && f.Value is not null);
+
     /// <summary>The default's figure of a family, of the size asked for or of the largest one; null: there is none that could be measured.</summary>
     public MeasuredFigure? Usual(string family, long size) => Figures
         .Where(f => f.Figure.Family == family && f.Parameter.Changes.Count == 0 && f.Value is not null)

@@ -85,7 +85,7 @@ public sealed class ChartTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(scale.Of(99) - scale.Of(90), Is.EqualTo(scale.Of(99.9) - scale.Of(99)).Within(1e-9));
-            Assert.That(scale.Of(100), Is.EqualTo(1));
+            Assert.That((scale.Of(50), scale.Of(100)), Is.EqualTo((0.0, 1.0)));
             Assert.That(scale.Ticks.Select(t => t.Label), Is.EqualTo(["50", "90", "99", "99.9", "max"]));
         }
     }

@@ -48,7 +48,7 @@ internal static class SampleReports
             .. from load in (int[])[20, 50, 80] select Latency("open-loop", $"stream/open-loop/64/load-{load}", 4000 * load, 3990 * load, 13 + (load * load / 220.0), null),
             new WorkloadResult("connect", new Dictionary<string, string>(), WorkloadOutcome.Measured, null, [Of("stream/connect/rate", "", "1/s", Better.Higher, FigureRole.Gate, [8100, 8200, 8300], new Yardstick("unix-connect", [24_000, 24_100, 24_300], 0.3))], []),
             new WorkloadResult("fairness", new Dictionary<string, string> { ["flows"] = "64" }, WorkloadOutcome.Measured, null, [Of("stream/fairness/jain", "flows64", "", Better.Higher, FigureRole.Gate, [0.97, 0.98, 0.99], null)], []),
-            new WorkloadResult("idle", new Dictionary<string, string>(), WorkloadOutcome.Measured, null, [Of("idle/cpu", "", "%", Better.Lower, FigureRole.Gate, [0, 0, 0], null)], []),
+            new WorkloadResult("idle", new Dictionary<string, string>(), WorkloadOutcome.Measured, null, [Of("idle/cpu", "no-buffers", "ms/s", Better.Lower, FigureRole.Gate, [0, 0, 0], null)], []),
             new WorkloadResult("throughput", new Dictionary<string, string> { ["socket"] = "seqpacket" }, WorkloadOutcome.NotSupported, "the target does not offer SEQPACKET", [], []),
         ]);
 

@@ -75,15 +75,17 @@ internal sealed class Scale(IReadOnlyList<Tick> ticks, Func<double, double> plac
         double At(double size) => all.Length < 2 ? 0.5 : Math.Max(0, Array.BinarySearch(all, size)) / (all.Length - 1.0);
     }
 
-    /// <summary>Percentiles: each label is ten times rarer than the one before; the maximum stands at the end.</summary>
+    /// <summary>Percentiles from the middle on: each label is ten times rarer than the one before; the maximum stands at the end.</summary>
     public static Scale Percentiles(IEnumerable<double> percentiles)
     {
         double rarest = percentiles.Where(p => p is > 0 and < 100).Select(Rarity).Append(Rarity(99)).Max();
         double end = rarest + 0.6;
         double[] labelled = [50, 90, 99, 99.9, 99.99, 99.999];
         return new Scale(
-            [.. labelled.Where(p => Rarity(p) <= rarest + 0.001).Select(p => new Tick(Rarity(p) / end, FormattableString.Invariant($"{p:0.###}"), IsMinor: p > 99.9)), new Tick(1, "max")],
-            value => value >= 100 ? 1 : Rarity(value) / end);
+            [.. labelled.Where(p => Rarity(p) <= rarest + 0.001).Select(p => new Tick(At(p), FormattableString.Invariant($"{p:0.###}"), IsMinor: p > 99.9)), new Tick(1, "max")],
+            At);
+
+        double At(double percentile) => percentile >= 100 ? 1 : (Rarity(percentile) - Rarity(50)) / (end - Rarity(50));
     }
 
     /// <summary>Runs in order, with the day of some of them.</summary>

@@ -1,4 +1,3 @@
-using Vsockspec.Perf.Comparing;
 using Vsockspec.Results.Html;
 
 namespace Vsockspec.Perf.Reports.Sections;
@@ -9,8 +8,9 @@ internal sealed class CountersSection(RunView target) : ISection
     private const int MostColumns = 10;
     private const int MostRows = 400;
     private const string UsualUnit = "per MiB";
+    private const string Throughput = "throughput";
 
-    private readonly MeasuredFigure[] counters = [.. target.Figures.Where(f => f.Figure.Role == FigureRole.Counter && f.Value is not null && f.Figure.Family.Contains('/', StringComparison.Ordinal))];
+    private readonly MeasuredFigure[] counters = [.. CountedBeside(target.Figures)];
 
     public string Id => target.Id("counters");
 
@@ -28,7 +28,7 @@ internal sealed class CountersSection(RunView target) : ISection
             html.Word("call", "calls");
             html.Text(" wake the other side, ");
             html.Word("credit", "credit updates");
-            html.Text(" say that there is room again.");
+            html.Text(" say that there is room again. Processor time is that of the target and of our load generator apart.");
         }
 
         (string Counter, string Unit)[] columns = [.. counters.Select(f => (Counter(f), f.Figure.Unit)).Distinct().Take(MostColumns)];
@@ -77,9 +77,16 @@ internal sealed class CountersSection(RunView target) : ISection
         }
     }
 
+    /// <summary>Whatever is counted while something is carried; what is measured by itself, such as the idle processor, is no cost of a MiB.</summary>
+    private static IEnumerable<MeasuredFigure> CountedBeside(IReadOnlyList<MeasuredFigure> figures)
+    {
+        HashSet<string> carriers = [.. figures.Where(f => Counter(f) == Throughput).Select(Carrier)];
+        return figures.Where(f => f.Value is not null && Counter(f) != Throughput && carriers.Contains(Carrier(f)));
+    }
+
     private static string Counter(MeasuredFigure figure) => figure.Figure.Family[(figure.Figure.Family.LastIndexOf('/') + 1)..];
 
-    private static string Carrier(MeasuredFigure figure) => figure.Figure.Family[..figure.Figure.Family.LastIndexOf('/')];
+    private static string Carrier(MeasuredFigure figure) => figure.Figure.Family[..Math.Max(0, figure.Figure.Family.LastIndexOf('/'))];
 
     private static string Words(string counter) => Numbers.Cut(counter.Replace('-', ' '), 40);
 

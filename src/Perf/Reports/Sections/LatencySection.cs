@@ -44,7 +44,7 @@ internal sealed class LatencySection(RunView target) : ISection
             html.Text(" messages are due at a fixed rate and each is timed from when it was due, so that a target that falls behind cannot hide it.");
         }
 
-        Scale up = Scale.Log(distributions.SelectMany(d => d.Curves).SelectMany(LatencyShape.Usable).Select(p => p.Microseconds));
+        Scale up = Scale.Log(distributions.SelectMany(d => d.Curves).SelectMany(LatencyShape.Usable).Where(IsDrawn).Select(p => p.Microseconds));
         using (html.Open(Tag.Div, Attr.Class("charts wide")))
         {
             foreach ((int i, CurveGroup load) in distributions.Index())
@@ -97,7 +97,7 @@ internal sealed class LatencySection(RunView target) : ISection
             $"Latency by percentile, both logarithmic, of {string.Join("; ", load.Curves.Select(c => $"{LatencyShape.Label(c)}: half within {Numbers.Show(LatencyShape.At(c, 50))} µs, 99 % within {Numbers.Show(LatencyShape.At(c, 99))} µs"))}.",
             Scale.Percentiles(load.Curves.SelectMany(LatencyShape.Usable).Select(p => p.Percentile)),
             up,
-            [.. load.Curves.Select((c, i) => new ChartLine(LatencyShape.Label(c), LineStyle.Series[i], [.. LatencyShape.Usable(c).Select(p => Point(c, p))]))],
+            [.. load.Curves.Select((c, i) => new ChartLine(LatencyShape.Label(c), LineStyle.Series[i], [.. LatencyShape.Usable(c).Where(IsDrawn).Select(p => Point(c, p))]))],
             new ChartTable(
                 ["", "p50 µs", "p90", "p99", "p99.9", "max", "offered/s", "back/s", "count"],
                 [
@@ -107,6 +107,8 @@ internal sealed class LatencySection(RunView target) : ISection
                     ]),
                 ]));
     }
+
+    private static bool IsDrawn(LatencyPoint point) => point.Percentile >= 50;
 
     private static ChartPoint Point(LatencyCurve curve, LatencyPoint point) =>
         new(point.Percentile, point.Microseconds, Tip: $"{LatencyShape.Label(curve)}, {(point.Percentile >= 100 ? "max" : $"p{point.Percentile:0.####}")}: {Numbers.Show(point.Microseconds)} µs");

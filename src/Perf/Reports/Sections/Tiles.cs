@@ -13,6 +13,7 @@ internal static class Tiles
         ("stream/host-to-guest/throughput", 65_536, "host to guest", false),
         ("stream/guest-to-host/throughput", 64, "messages guest to host", true),
         ("stream/host-to-guest/throughput", 64, "messages host to guest", true),
+        // Those without a size are measured once, under whatever parameter.
         ("stream/round-trip/p50", 64, "there and back, half within", false),
         ("stream/connect/rate", 0, "connections made and closed", false),
         ("stream/fairness/jain", 0, "fairness, 1 is fair", false),
@@ -25,7 +26,7 @@ internal static class Tiles
         (string Words, MeasuredFigure Figure, bool IsCounted)[] found =
         [
             .. from asked in Asked
-               let figure = target.Usual(asked.Family, asked.Size)
+               let figure = asked.Size > 0 ? target.Usual(asked.Family, asked.Size) : target.First(asked.Family)
                where figure is not null && (!asked.IsCounted || (figure.Parameter.Size == asked.Size && figure.Figure.Unit == MebiPerSecond))
                select (asked.Words, figure, asked.IsCounted),
         ];
@@ -48,7 +49,7 @@ internal static class Tiles
 
     private static void WriteTile(HtmlWriter html, string words, MeasuredFigure figure, bool isCounted)
     {
-        string parameter = figure.Parameter.Size is { } size ? $", {Numbers.Bytes(size)}" : "";
+        string parameter = figure.Parameter.Label is { Length: > 0 } label ? $", {label}" : "";
         html.Element(Tag.Span, words + parameter, Attr.Class("what"));
         using (html.Open(Tag.Span, Attr.Class("value")))
         {
