@@ -1,6 +1,7 @@
 using System.Globalization;
 using Vsockspec.Interop;
 using Vsockspec.Peers;
+using Vsockspec.Perf.Counting;
 using Vsockspec.Perf.Fitness;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Measuring;
@@ -8,7 +9,6 @@ using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
 using Vsockspec.Transports;
-using Vsockspec.Wire;
 
 namespace Vsockspec.Perf;
 
@@ -47,6 +47,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         _ = stage.Instance(cancellation);
         FitnessWatch? watch = Machine is null ? null : new FitnessWatch(Machine);
         watch?.Follow(stage.Instance(cancellation).ProcessId);
+        Condition[] uncounted = [.. Counting()];
         IReadOnlyList<MachineLimit> limits = [];
         PerfReport report = ReportSoFar();
         if (OnlyIfFit && !report.Conditions.AreFit)
@@ -79,7 +80,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             started,
             time.GetElapsedTime(began).TotalSeconds,
             environment,
-            watch?.SoFar ?? new Conditions([]),
+            new Conditions([.. watch?.SoFar.Checks ?? [], .. uncounted]),
             limits,
             [.. results]);
     }
@@ -109,6 +110,11 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         return result.Outcome == WorkloadOutcome.Measured && disturbance is not null ? result with { Outcome = WorkloadOutcome.Disturbed, Why = disturbance } : result;
     }
 
+    /// <summary>What cannot be counted here.</summary>
+    private static IEnumerable<Condition> Counting() => SystemCalls.WhyNot() is { } why
+        ? [new Condition("system-calls", ConditionGrade.Unknown, $"not counted: {why}", "as root: mount -t tracefs nodev /sys/kernel/tracing")]
+        : [];
+
     private IReadOnlyList<MachineLimit> MeasureLimits(CancellationToken cancellation)
     {
         using CpuAffinity? place = Placement.Driver();
@@ -123,17 +129,14 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         bool? isSteady = null;
         try
         {
-            VirtioFeatures missing = workload.Needs & ~stage.Offered(Patience, cancellation);
-            if (missing == 0)
+            if (Stage.Refusal(workload, BenchOn(stage, cancellation)) is { } refusal)
             {
-                Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Patience, cancellation);
-                using CpuAffinity? place = Placement.Driver();
-                isSteady = Repeat(bench, workload, sheet);
-                (outcome, why) = sheet.Disturbance is { } disturbance ? (WorkloadOutcome.Disturbed, disturbance) : (outcome, why);
+                (outcome, why) = (WorkloadOutcome.NotSupported, refusal);
             }
             else
             {
-                (outcome, why) = (WorkloadOutcome.NotSupported, $"the target does not offer {missing}");
+                isSteady = Repeat(stage, workload, sheet, cancellation);
+                (outcome, why) = sheet.Disturbance is { } disturbance ? (WorkloadOutcome.Disturbed, disturbance) : (outcome, why);
             }
         }
         catch (UnsupportedException e)
@@ -142,7 +145,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         }
         catch (Exception e) when (e is PerfException or ExpectationException or TransportException or TargetException)
         {
-            (outcome, why) = (WorkloadOutcome.Failed, e.Message + stage.Epitaph);
+            (outcome, why) = (WorkloadOutcome.Failed, e.Message + stage.Epitaph());
             stage.Discard();
         }
 
@@ -152,21 +155,37 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         };
     }
 
+    private Bench BenchOn(Stage stage, CancellationToken cancellation) => stage.Bench(plan.SecondsPerTransfer, Patience, cancellation);
+
     /// <returns>As <see cref="WorkloadResult.IsSteady"/>.</returns>
-    private bool? Repeat(Bench bench, IWorkload workload, Sheet sheet)
+    private bool? Repeat(Stage stage, IWorkload workload, Sheet sheet, CancellationToken cancellation)
     {
-        long volume = workload.Prepare(bench);
-        bool? isSteady = WarmUp.UntilSteady(bench, workload, volume);
+        long volume = Placed(workload.Prepare);
+        bool? isSteady = workload.WantsFreshTarget ? null : Placed(bench => WarmUp.UntilSteady(bench, workload, volume));
         Limit? limit = workload.Limit;
         for (int i = 0; i < plan.Repeats; i++)
         {
-            bench.Cancellation.ThrowIfCancellationRequested();
+            cancellation.ThrowIfCancellationRequested();
+            if (workload.WantsFreshTarget)
+            {
+                stage.Discard();
+            }
+
             bool limitFirst = i % 2 == 0;
-            MeasureLimit(when: limitFirst);
-            workload.Run(bench, volume, sheet);
-            MeasureLimit(when: !limitFirst);
+            _ = Placed(bench =>
+            {
+                MeasureLimit(when: limitFirst);
+                workload.Run(bench, volume, sheet);
+                MeasureLimit(when: !limitFirst);
+                return 0L;
+            });
         }
 
+        _ = Placed(bench =>
+        {
+            workload.Count(bench, volume, sheet);
+            return 0L;
+        });
         return isSteady;
 
         void MeasureLimit(bool when)
@@ -175,6 +194,14 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             {
                 sheet.AddBeside(limit.Figure, limit.Name, limit.Goal, limit.Measure(volume));
             }
+        }
+
+        // A target that is started inherits our place, so it is started before we take ours.
+        T Placed<T>(Func<Bench, T> work)
+        {
+            Bench bench = BenchOn(stage, cancellation);
+            using CpuAffinity? place = Placement.Driver();
+            return work(bench);
         }
     }
 }

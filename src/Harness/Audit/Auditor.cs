@@ -31,7 +31,8 @@ public sealed class Auditor : IRingObserver
     /// <param name="guestCid">The CID that the device serves.</param>
     /// <param name="features">The accepted features.</param>
     /// <param name="firstPacket">Number of the session's first packet in the trace.</param>
-    public Auditor(ulong guestCid, VirtioFeatures features, int firstPacket = 1)
+    /// <param name="expectedChains">Chains of one queue that may be out at a time; for more of them there is an allocation.</param>
+    public Auditor(ulong guestCid, VirtioFeatures features, int firstPacket = 1, int expectedChains = 64)
     {
         this.guestCid = guestCid;
         this.features = features;
@@ -39,7 +40,7 @@ public sealed class Auditor : IRingObserver
         headers = new HeaderRules(log);
         oddities = new PeerOddities(guestCid);
         bool inOrder = (features & VirtioFeatures.InOrder) != 0;
-        queues = [new(VsockQueue.Rx, inOrder, log), new(VsockQueue.Tx, inOrder, log), new(VsockQueue.Event, inOrder, log)];
+        queues = [.. ((int[])[VsockQueue.Rx, VsockQueue.Tx, VsockQueue.Event]).Select(queue => new ChainLedger(queue, inOrder, log, expectedChains))];
     }
 
     /// <summary>Violations, the first hundred.</summary>

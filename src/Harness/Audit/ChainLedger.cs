@@ -5,10 +5,11 @@ using Vsockspec.Wire;
 namespace Vsockspec.Audit;
 
 /// <summary>The chains of one queue: each made available once, returned once, with a length that fits.</summary>
-internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log)
+/// <param name="expected">Chains for which there is room from the beginning; it grows when more are out.</param>
+internal sealed class ChainLedger(int queue, bool inOrder, FindingLog log, int expected)
 {
     private const int MaxIds = 1 << 16;
-    private Chain[] chains = new Chain[64];
+    private Chain[] chains = new Chain[expected];
     private long posted;
     private long published;
     private long lastReturned;

@@ -5,7 +5,6 @@ using Vsockspec.Perf.Plans;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
 using Vsockspec.Transports;
-using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Comparing;
 
@@ -33,7 +32,7 @@ public sealed class SingleRun(IDeviceTarget target, PerfPlan plan)
             {
                 if (volumes.TryGetValue(workload.Name, out long volume))
                 {
-                    _ = WarmUp.UntilSteady(bench, workload, volume);
+                    _ = workload.WantsFreshTarget ? null : WarmUp.UntilSteady(bench, workload, volume);
                     workload.Run(bench, volume, sheet);
                 }
             },
@@ -46,18 +45,26 @@ public sealed class SingleRun(IDeviceTarget target, PerfPlan plan)
         using Stage stage = new(target);
         try
         {
-            Bench bench = new(stage.Instance(cancellation), stage.Processes, plan.SecondsPerTransfer, Bench.UsualPatience, cancellation);
-            using CpuAffinity? place = Placement.Driver();
-            VirtioFeatures offered = stage.Offered(bench.Patience, cancellation);
-            foreach (IWorkload workload in plan.Workloads.Where(w => (w.Needs & ~offered) == 0))
+            foreach (IWorkload workload in plan.Workloads)
             {
                 cancellation.ThrowIfCancellationRequested();
-                Guarded(workload, () => work(bench, workload));
+                if (workload.WantsFreshTarget)
+                {
+                    stage.Discard();
+                }
+
+                // A target that is started inherits our place, so it is started before we take ours.
+                Bench bench = stage.Bench(plan.SecondsPerTransfer, Bench.UsualPatience, cancellation);
+                if (Stage.Refusal(workload, bench) is null)
+                {
+                    using CpuAffinity? place = Placement.Driver();
+                    Guarded(workload, () => work(bench, workload));
+                }
             }
         }
         catch (Exception e) when (e is PerfException or ExpectationException or TransportException)
         {
-            throw new PerfException(e.Message + stage.Epitaph);
+            throw new PerfException(e.Message + stage.Epitaph());
         }
     }
 

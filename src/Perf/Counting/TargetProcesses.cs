@@ -31,6 +31,9 @@ public sealed class TargetProcesses
         return new TargetProcesses([.. found]);
     }
 
+    /// <summary>False: nothing is known of them.</summary>
+    public bool AreKnown => ids.Length > 0;
+
     /// <summary>Nanoseconds on processors; null: not known.</summary>
     public long? Cpu()
     {
@@ -60,22 +63,26 @@ public sealed class TargetProcesses
         return ids.Length == 0 ? null : sum;
     }
 
-    private static IEnumerable<int> ChildrenOf(int id)
+    /// <summary>Ids of the threads that there are now.</summary>
+    public IEnumerable<int> Threads() => ids.SelectMany(ThreadsOf);
+
+    private static IEnumerable<int> ChildrenOf(int id) =>
+        ThreadsOf(id).SelectMany(thread => Numbers(Read($"/proc/{id}/task/{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+
+    private static IEnumerable<int> ThreadsOf(int id)
     {
-        string[] threads;
         try
         {
-            threads = Directory.GetDirectories($"/proc/{id}/task");
+            return Numbers(Directory.GetDirectories($"/proc/{id}/task").Select(path => Path.GetFileName(path)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return [];
         }
-
-        return threads.SelectMany(thread => Read(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int child) ? child : 0)
-            .Where(child => child > 0);
     }
+
+    private static IEnumerable<int> Numbers(IEnumerable<string> texts) =>
+        [.. texts.Select(text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0).Where(number => number > 0)];
 
     private static long? PssOf(int id)
     {

@@ -9,7 +9,7 @@ public static class Nightly
     private const string RatioTo = "ratio-to-";
 
     /// <summary>Last words of the families of which more is better; of all others less is.</summary>
-    private static readonly HashSet<string> MoreIsBetter = ["throughput", "rate", "jain", RatioTo + "socketpair", RatioTo + "unix-connect"];
+    private static readonly HashSet<string> MoreIsBetter = ["throughput", "rate", "jain", "small-flows", "bulk", RatioTo + "socketpair", RatioTo + "unix-connect"];
 
     /// <summary>What may be kept of a report: every positive figure by the name of its series, and how many times the machine's own limit it is. What failed is left out.</summary>
     public static IEnumerable<(string Series, double Value)> SeriesOf(PerfReport report) =>

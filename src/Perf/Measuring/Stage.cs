@@ -1,7 +1,7 @@
 using Vsockspec.Perf.Counting;
+using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
 using Vsockspec.Transports;
-using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Measuring;
 
@@ -9,6 +9,7 @@ namespace Vsockspec.Perf.Measuring;
 internal sealed class Stage(IDeviceTarget target) : IDisposable
 {
     private const ulong GuestCid = 3;
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(200);
     private InstanceFolder? folder;
     private ITargetInstance? instance;
 
@@ -25,18 +26,40 @@ internal sealed class Stage(IDeviceTarget target) : IDisposable
         return instance;
     }
 
-    /// <summary>What it offers.</summary>
+    /// <summary>Why a running target cannot be asked for a workload; null: it can.</summary>
     /// <exception cref="TransportException">It does not answer.</exception>
-    public VirtioFeatures Offered(TimeSpan patience, CancellationToken cancellation)
+    public static string? Refusal(IWorkload workload, Bench bench)
     {
-        using IVsockDevice device = Instance(cancellation).OpenDevice(patience);
-        return device.OfferedFeatures;
+        if (workload.Needs != 0)
+        {
+            using IVsockDevice device = bench.Target.OpenDevice(bench.Patience);
+            if ((workload.Needs & ~device.OfferedFeatures) is var missing and not 0)
+            {
+                return $"the target does not offer {missing}";
+            }
+        }
+
+        return workload.Refuses(bench);
     }
 
-    public TargetProcesses Processes => TargetProcesses.Of(instance?.ProcessId);
+    /// <summary>For the next measurement, on the instance that runs, or on a new one.</summary>
+    /// <exception cref="TargetException">It does not come up.</exception>
+    public Bench Bench(double seconds, TimeSpan patience, CancellationToken cancellation)
+    {
+        ITargetInstance running = Instance(cancellation);
+        return new Bench(running, TargetProcesses.Of(running.ProcessId), seconds, patience, cancellation);
+    }
 
-    /// <summary>How the instance ended, with its last line; empty while it runs.</summary>
-    public string Epitaph => instance?.ExitStatus is { } status ? $"; the target ended with {status}{(instance.LastLines.Count > 0 ? $": {instance.LastLines[^1]}" : "")}" : "";
+    /// <summary>How the instance ended, with its last line; empty while it runs. A program that has just broken its connection is given a moment to end.</summary>
+    public string Epitaph()
+    {
+        if (instance is null || !SpinWait.SpinUntil(() => instance.HasExited, Moment) || instance.ExitStatus is not { } status)
+        {
+            return "";
+        }
+
+        return $"; the target ended with {status}{(instance.LastLines.Count > 0 ? $": {instance.LastLines[^1]}" : "")}";
+    }
 
     /// <summary>The next workload gets a new instance, where we may start one.</summary>
     public void Discard()

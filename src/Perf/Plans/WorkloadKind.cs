@@ -16,5 +16,8 @@ public sealed record WorkloadKind(string Name, Func<YamlMap, IEnumerable<IWorklo
         new("round-trip-beside-bulk", RoundTripBesideBulk.Read),
         new("open-loop", OpenLoopLatency.Read),
         new("connect", ConnectRate.Read),
+        new("fairness", Fairness.Read),
+        new("idle", Idle.Read),
+        new("memory", MemoryUse.Read),
     ];
 }

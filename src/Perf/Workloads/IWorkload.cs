@@ -18,6 +18,12 @@ public interface IWorkload
     /// <summary>Features that the target must offer.</summary>
     VirtioFeatures Needs { get; }
 
+    /// <summary>Why this target cannot be asked, beside features; null: it can.</summary>
+    string? Refuses(Bench bench) => null;
+
+    /// <summary>True: each repeat needs an instance of the target that has done nothing yet.</summary>
+    bool WantsFreshTarget => false;
+
     /// <summary>The machine's own limit at the same thing; null where there is none to hold it against.</summary>
     Limit? Limit { get; }
 
@@ -33,6 +39,12 @@ public interface IWorkload
     /// <param name="volume">What <see cref="Prepare"/> said, of this target or of the one that it is compared with.</param>
     /// <exception cref="PerfException">The target stalls, corrupts or ends. What the sheet has by then counts.</exception>
     void Run(Bench bench, long volume, Sheet sheet);
+
+    /// <summary>Carries it once more, for counters that would disturb a measurement.</summary>
+    /// <exception cref="PerfException">The target stalls, corrupts or ends.</exception>
+    void Count(Bench bench, long volume, Sheet sheet)
+    {
+    }
 }
 
 /// <summary>What the machine itself does at the same thing, measured in turn with a figure.</summary>

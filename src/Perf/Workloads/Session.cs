@@ -42,15 +42,13 @@ internal sealed class Session : IPacketSink, IDisposable
                 KickFd = !setting.Polling,
                 CallFd = !setting.Polling,
             };
-            auditor = new Auditor(bench.Target.GuestCid, options.Features);
+            auditor = new Auditor(bench.Target.GuestCid, options.Features, expectedChains: setting.Queue);
             Driver = new RawDriver(device, timeline, options, auditor, bench.Target.GuestCid, seed: 1);
             listener = host.Listen(HostPort, setting.Socket);
             for (int i = 0; i < setting.Flows; i++)
             {
                 _ = Connect();
             }
-
-            Driver.Sink = this;
         }
         catch
         {
@@ -80,21 +78,23 @@ internal sealed class Session : IPacketSink, IDisposable
     /// <summary>Packets posted since the flows stand.</summary>
     public long PacketsPosted { get; set; }
 
-    /// <summary>Connects one more flow; only before the workload takes the receive side, or with <see cref="RawDriver.Sink"/> given back to the driver.</summary>
+    /// <summary>Connects one more flow. Meanwhile the driver takes what comes: nothing else may be on its way.</summary>
     public Lane Connect()
     {
+        Driver.Sink = Driver;
         Flow flow = Driver.NewFlow(HostPort, setting.Socket);
         flow.BufAlloc = setting.Window;
         Packet response = flow.Connect();
         Lane lane = new(lanes.Count, flow, listener.Accept(), pattern, setting.Window, response.Header);
         lanes.Add(lane);
+        Driver.Sink = this;
         return lane;
     }
 
     void IPacketSink.Received(in VsockHeader header, ReadOnlySpan<byte> payload, uint usedLength)
     {
         // The driver gives guest ports out one by one.
-        uint index = header.DstPort - lanes[0].Flow.Id.GuestPort;
+        uint index = lanes.Count == 0 ? 0 : header.DstPort - lanes[0].Flow.Id.GuestPort;
         if (index >= lanes.Count)
         {
             Defect ??= $"a packet of no flow: {header}";

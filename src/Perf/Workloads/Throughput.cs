@@ -1,5 +1,6 @@
 using System.Globalization;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Counting;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -66,6 +67,11 @@ internal sealed class Throughput : IWorkload
         return from setting in settings from d in directions from size in sizes select new Throughput(setting, d, size);
     }
 
+    /// <summary>A send on AF_VSOCK that must not wait may take a part of a message and not say how much.</summary>
+    public string? Refuses(Bench bench) => setting.Socket == SocketType.Seqpacket && direction != Direction.GuestToHost && bench.Target is IVhostKernelInstance
+        ? "host applications on AF_VSOCK cannot send messages without waiting for each"
+        : null;
+
     public long Prepare(Bench bench)
     {
         const long FirstBytes = 1 << 20;
@@ -94,7 +100,7 @@ internal sealed class Throughput : IWorkload
     public void Run(Bench bench, long volume, Sheet sheet)
     {
         (double seconds, Costs costs) = Transfer.Run(bench, setting, direction, volume, size);
-        double bytes = volume * (direction == Direction.BothWays ? 2.0 : 1.0);
+        double bytes = Bytes(volume);
         sheet.Add(rate, bytes / Mebibyte / seconds);
         PerMebibyte("packets", costs.Packets);
         PerMebibyte("descriptors", costs.Descriptors);
@@ -111,6 +117,19 @@ internal sealed class Throughput : IWorkload
 
         void PerMebibyte(string what, long count) => sheet.Add(Figure(what, "per MiB", Better.Lower, FigureRole.Counter), count / (bytes / Mebibyte));
     }
+
+    public void Count(Bench bench, long volume, Sheet sheet)
+    {
+        using SystemCalls? calls = SystemCalls.Begin(bench.Processes);
+        if (calls is not null)
+        {
+            long before = calls.Count;
+            _ = Transfer.Run(bench, setting, direction, volume, size);
+            sheet.Add(Figure("system-calls", "per MiB", Better.Lower, FigureRole.Counter), (calls.Count - before) / (Bytes(volume) / Mebibyte));
+        }
+    }
+
+    private double Bytes(long volume) => volume * (direction == Direction.BothWays ? 2.0 : 1.0);
 
     private Figure Figure(string what, string unit, Better better, FigureRole role) => new(
         $"{setting.SocketName}/{Directions.NameOf(direction)}/{what}", string.Create(CultureInfo.InvariantCulture, $"{size}{setting.Suffix}"), unit, better, role);

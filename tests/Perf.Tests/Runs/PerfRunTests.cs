@@ -79,6 +79,31 @@ public sealed class PerfRunTests
     }
 
     [Test]
+    public void Fairness_OfASoundTarget_IsMeasured()
+    {
+        PerfReport report = Run(new FaultyTarget(_ => Fault.None), "{workload: fairness, sizes: [1024], flows: [4]}");
+        Assert.That(report.Workloads[0].Why, Is.Null);
+        Assert.That(report.Workloads[0].Measurements.Select(m => m.Figure.Name), Is.EqualTo((string[])["stream/fairness/jain/1024-flows4", "stream/fairness/small-flows/1024-flows4", "stream/fairness/bulk/1024-flows4"]));
+        Assert.That(report.Workloads[0].Measurements[0].Values, Is.All.InRange(0.25, 1));
+    }
+
+    /// <summary>A device in our own process has none of its own.</summary>
+    [Test]
+    public void Target_WithoutAProcess_IsNotAskedWhatItUses()
+    {
+        PerfReport report = Run(new FaultyTarget(_ => Fault.None), "{workload: idle}\n  - {workload: memory}");
+        Assert.That(report.Workloads.Select(w => w.Outcome), Is.All.EqualTo(WorkloadOutcome.NotSupported));
+        Assert.That(report.Workloads[0].Why, Is.EqualTo("what the target uses is not known: it is not a process that we started"));
+    }
+
+    [Test]
+    public void Transfers_OfManyPackets_AllocateNothing()
+    {
+        PerfReport report = Run(new FaultyTarget(_ => Fault.None), "{workload: throughput, directions: [guest-to-host, host-to-guest, both-ways], sizes: [64, 65536]}", seconds: 0.1);
+        Assert.That(report.Workloads.Select(w => w.Measurements.Single(m => m.Figure.Family.EndsWith("/allocated", StringComparison.Ordinal)).Summary.Minimum), Is.All.Zero);
+    }
+
+    [Test]
     public void Report_WrittenAndRead_IsTheSameAndFitsTheSchema()
     {
         PerfReport report = Run(
@@ -96,11 +121,11 @@ public sealed class PerfRunTests
         Assert.That(new JsonSchemaCheck(schema.RootElement).Violations(written.RootElement), Is.Empty);
     }
 
-    private static PerfReport Run(FaultyTarget target, string workloads, List<int>? kept = null, int repeats = 2, double patience = 10)
+    private static PerfReport Run(FaultyTarget target, string workloads, List<int>? kept = null, int repeats = 2, double patience = 10, double seconds = 0.01)
     {
         using InstanceFolder folder = InstanceFolder.Create();
         string file = Path.Combine(folder.Path, "plan.yaml");
-        File.WriteAllText(file, $"name: x\ndescription: y\nrepeats: {repeats}\nseconds-per-transfer: 0.01\nworkloads:\n  - {workloads}\n");
+        File.WriteAllText(file, $"name: x\ndescription: y\nrepeats: {repeats}\nseconds-per-transfer: {seconds}\nworkloads:\n  - {workloads}\n");
         return new PerfRun(target, PerfPlan.Load(file), Environment, TimeProvider.System, TestContext.Out.WriteLine)
         {
             Patience = TimeSpan.FromSeconds(patience),
