@@ -1,6 +1,7 @@
 using System.Collections;
 using System.CommandLine;
 using System.Globalization;
+using Vsockspec.Cli.Commands;
 using Vsockspec.Guests;
 
 namespace Vsockspec.Cli;
@@ -48,6 +49,7 @@ internal sealed class LabSession(Workbench bench, LabSettings settings)
         KernelStore store = bench.Kernels();
         GuestKernel kernel = store.Fetch(settings.Kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
         AdoptedSelection.Prepare(parsed, bench, kernel, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
+        PerfGuests.Prepare(parsed, bench, line => bench.Error.WriteLine($"lab: {line}"), signals.Token);
         LabPlan plan = new()
         {
             Kernel = kernel,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Guests;
 using Vsockspec.Perf.Measuring;
 
 namespace Vsockspec.Perf;
@@ -17,6 +18,7 @@ internal sealed class PerfReportText(PerfReport report)
         WriteTroubles();
         text.AppendLine("Median (lowest to highest) of repeated measurements. Where the machine itself does the same thing, it does so in turn with the target, and the ratio says how good the target is beside it: 1 is as good, more is better. Absolute figures hold for this machine and these minutes only.").AppendLine();
         WriteFigures();
+        GuestReportText.Write(report, text);
         WriteLatencies();
         WriteCounters();
         WriteLimits();

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Vsockspec.Guests;
 using Vsockspec.Interop;
 using Vsockspec.Peers;
 using Vsockspec.Perf.Counting;
 using Vsockspec.Perf.Fitness;
+using Vsockspec.Perf.Guests;
 using Vsockspec.Perf.Limits;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -24,6 +26,9 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
 
     /// <summary>How long nothing may move before the target counts as stalled.</summary>
     public TimeSpan Patience { get; init; } = Bench.UsualPatience;
+
+    /// <summary>Guests for the workloads that need one; stays its owner's.</summary>
+    public GuestPlace? Guests { get; init; }
 
     /// <summary>Told after each workload, with all that was measured until then.</summary>
     public Action<PerfReport> Keep { get; init; } = _ => { };
@@ -79,7 +84,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             new MeasuredPlan(plan.Name, plan.Digest, plan.Workloads.Count),
             started,
             time.GetElapsedTime(began).TotalSeconds,
-            environment,
+            Guests?.Description is { } guest ? new Dictionary<string, string>(environment) { ["guest"] = guest } : environment,
             new Conditions([.. watch?.SoFar.Checks ?? [], .. uncounted]),
             limits,
             [.. results]);
@@ -129,7 +134,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         bool? isSteady = null;
         try
         {
-            if (Stage.Refusal(workload, BenchOn(stage, cancellation)) is { } refusal)
+            if (RefusalOf(stage, workload, cancellation) is { } refusal)
             {
                 (outcome, why) = (WorkloadOutcome.NotSupported, refusal);
             }
@@ -148,6 +153,10 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             (outcome, why) = (WorkloadOutcome.Failed, e.Message + stage.Epitaph());
             stage.Discard();
         }
+        catch (GuestException e)
+        {
+            (outcome, why) = (WorkloadOutcome.Disturbed, e.Message);
+        }
 
         return new WorkloadResult(workload.Kind, workload.Dimensions, outcome, why, sheet.Measurements, [.. sheet.Latencies.Select(l => l.ToCurve(KeepHistogram(l))).OfType<LatencyCurve>()])
         {
@@ -155,13 +164,25 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         };
     }
 
-    private Bench BenchOn(Stage stage, CancellationToken cancellation) => stage.Bench(plan.SecondsPerTransfer, Patience, cancellation);
+    /// <summary>Why the target cannot be asked. A guest holds the device and asks it itself.</summary>
+    private string? RefusalOf(Stage stage, IWorkload workload, CancellationToken cancellation)
+    {
+        if (workload.IsFromGuest)
+        {
+            return null;
+        }
+
+        Guests?.Leave();
+        return Stage.Refusal(workload, BenchOn(stage, cancellation));
+    }
+
+    private Bench BenchOn(Stage stage, CancellationToken cancellation) => stage.Bench(plan.SecondsPerTransfer, Patience, cancellation) with { Guests = Guests };
 
     /// <returns>As <see cref="WorkloadResult.IsSteady"/>.</returns>
     private bool? Repeat(Stage stage, IWorkload workload, Sheet sheet, CancellationToken cancellation)
     {
         long volume = Placed(workload.Prepare);
-        bool? isSteady = workload.WantsFreshTarget ? null : Placed(bench => WarmUp.UntilSteady(bench, workload, volume));
+        bool? isSteady = workload.WantsFreshTarget || workload.IsFromGuest ? null : Placed(bench => WarmUp.UntilSteady(bench, workload, volume));
         Limit? limit = workload.Limit;
         for (int i = 0; i < plan.Repeats; i++)
         {
@@ -196,11 +217,11 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
             }
         }
 
-        // A target that is started inherits our place, so it is started before we take ours.
+        // A target that is started inherits our place, so it is started before we take ours; and so would a guest.
         T Placed<T>(Func<Bench, T> work)
         {
             Bench bench = BenchOn(stage, cancellation);
-            using CpuAffinity? place = Placement.Driver();
+            using CpuAffinity? place = workload.IsFromGuest ? null : Placement.Driver();
             return work(bench);
         }
     }

@@ -29,8 +29,9 @@ internal sealed class GuestOptions
 
     public IEnumerable<Option> All => [_guest, _machine, _accelerator];
 
+    /// <param name="programs">Further programs that guests have; null: none.</param>
     /// <exception cref="KernelException">No kernel is called so.</exception>
-    public IGuestSource Source(ParseResult parsed, TargetManifest manifest, Workbench bench)
+    public IGuestSource Source(ParseResult parsed, TargetManifest manifest, Workbench bench, IReadOnlyList<GuestFile>? programs = null)
     {
         string? name = parsed.GetValue(_guest);
         if (name is not null && name != UmlKernel.Name)
@@ -48,13 +49,13 @@ internal sealed class GuestOptions
 
         if (manifest.Guest is { HasCommand: true } spec)
         {
-            return new CommandGuests(spec, manifest.File, bench.Kernels, name, progress);
+            return new CommandGuests(spec, manifest.File, bench.Kernels, name, progress, programs);
         }
 
         if (name == UmlKernel.Name
             || (name is null && manifest.Device is null && ToolBox.OfThisMachine.Find(UmlKernel.Program) is not null && !BootsByKvm(GuestSpec.DefaultKernel, bench.Kernels())))
         {
-            return new UmlGuests(progress);
+            return new UmlGuests(progress, programs);
         }
 
         QemuOptions options = new()
@@ -63,7 +64,7 @@ internal sealed class GuestOptions
             Accelerator = Enum.Parse<GuestAccelerator>(parsed.GetRequiredValue(_accelerator), ignoreCase: true),
             BootLimit = BootLimit,
         };
-        return new QemuGuests(bench.Kernels, name ?? GuestSpec.DefaultKernel, options, progress);
+        return new QemuGuests(bench.Kernels, name ?? GuestSpec.DefaultKernel, options, progress, programs);
     }
 
     /// <summary>

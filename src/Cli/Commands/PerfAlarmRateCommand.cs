@@ -27,7 +27,7 @@ internal static class PerfAlarmRateCommand
             int each = PerfCommand.Even("--runs", parsed.GetValue(runs));
             int many = parsed.GetValue(times) is var n and >= 1 and <= MostTimes ? n : throw new UsageException($"--times {parsed.GetValue(times)}: give 1 to {MostTimes}");
             IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
-            PerfPlan chosen = PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites);
+            PerfPlan chosen = PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites));
             Rate before = parsed.GetValue(nights) is { } folderOfNights ? AlarmRateReport.Nights(folderOfNights) : new Rate(0, 0);
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"alarm-rate-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
+using Vsockspec.Perf.Guests;
 using Vsockspec.Perf.Latency;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -15,7 +16,9 @@ namespace Vsockspec.Cli.Commands;
 /// <summary><c>vsockspec perf</c>: throughput and latency on the rings, beside the machine's own limits.</summary>
 internal static class PerfCommand
 {
-    public static Command Create(Workbench bench) => new("perf", "Measure a target, compare two, keep a history.")
+    public const string Name = "perf";
+
+    public static Command Create(Workbench bench) => new(Name, "Measure a target, compare two, keep a history.")
     {
         CreateRun(bench), CreateCompare(bench), PerfAlarmRateCommand.Create(bench), PerfHistoryCommand.Create(bench), PerfReportCommand.Create(bench),
     };
@@ -25,16 +28,26 @@ internal static class PerfCommand
         Option<string> target = new("--target") { Description = "A built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> plan = PlanOption();
         Option<string?> output = new("--out") { Description = "Folder for perf.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
+        GuestOptions guest = new();
         Option<bool> onlyIfFit = new("--only-if-fit") { Description = "Measure nothing on a machine that is unfit from the start." };
         Command command = new("run", "Measure a target by a plan, in turn with the machine's own limits; exit code 1 when it fails a workload, 3 when the machine was unfit.") { target, plan, onlyIfFit, output };
+        foreach (Option option in guest.All)
+        {
+            command.Add(option);
+        }
+
         command.SetAction((parsed, cancellation) =>
         {
             PerfPlan chosen = PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites);
-            IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
+            TargetManifest manifest = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites);
+            IDeviceTarget judged = manifest.ToTarget();
+            Dictionary<string, string> facts = Facts();
+            using GuestPlace? guests = PerfGuests.Of(chosen, guest, parsed, manifest, bench, facts, cancellation);
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"perf-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
-            PerfRun run = new(judged, chosen, Facts(), bench.Time, bench.Out.WriteLine)
+            PerfRun run = new(judged, chosen, facts, bench.Time, bench.Out.WriteLine)
             {
+                Guests = guests,
                 Keep = report => PerfJson.Write(report, folder),
                 KeepHistogram = record => record.Histogram.TotalCount == 0 ? null : HistogramFile.Write(folder, record.Name, record.Histogram),
                 Machine = bench.Machine,
@@ -84,7 +97,7 @@ internal static class PerfCommand
             CompareReport report;
             try
             {
-                report = new CompareRun(a, b, PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites), options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
+                report = new CompareRun(a, b, PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites)), options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
             }
             catch (PerfException e)
             {
@@ -115,7 +128,7 @@ internal static class PerfCommand
 
     internal static Option<string> PlanOption() => new("--plan")
     {
-        Description = "What to measure: smoke, nightly, full, or the path of a plan.",
+        Description = "What to measure: smoke, nightly, full, guest, or the path of a plan.",
         DefaultValueFactory = _ => PerfPlan.Default,
         HelpName = "P",
     };

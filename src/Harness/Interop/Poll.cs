@@ -46,9 +46,9 @@ public static class Poll
 
         if (ready < 0)
         {
-            // 0: the runtime handled a signal on this thread before errno could be read, which is an interruption too.
+            // 0 or EAGAIN, which poll itself never gives: the runtime handled a signal, or stopped this thread, before errno could be read, which is an interruption too.
             int errno = LibC.errno;
-            if (errno != LibC.EINTR && errno != 0)
+            if (errno != LibC.EINTR && errno != LibC.EAGAIN && errno != 0)
             {
                 throw new ErrnoException("poll", errno);
             }

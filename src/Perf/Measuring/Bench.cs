@@ -1,4 +1,6 @@
+using Vsockspec.Guests;
 using Vsockspec.Perf.Counting;
+using Vsockspec.Perf.Guests;
 using Vsockspec.Targets;
 
 namespace Vsockspec.Perf.Measuring;
@@ -10,6 +12,13 @@ namespace Vsockspec.Perf.Measuring;
 /// <param name="Patience">How long nothing may move before the target counts as stalled.</param>
 public sealed record Bench(ITargetInstance Target, TargetProcesses Processes, double Seconds, TimeSpan Patience, CancellationToken Cancellation)
 {
+    /// <summary>Guests for the workloads that need one; null: there are none.</summary>
+    public GuestPlace? Guests { get; init; }
+
+    /// <summary>Guests, which there must be.</summary>
+    /// <exception cref="GuestException">There are none.</exception>
+    internal GuestPlace Guest => Guests ?? throw new GuestException("nothing is measured from a guest here");
+
     /// <summary>How long the target may stand still, unless a test says otherwise.</summary>
     public static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(10);
 

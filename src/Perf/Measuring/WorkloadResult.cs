@@ -11,7 +11,7 @@ public enum WorkloadOutcome
     /// <summary>The target does not offer what the workload needs.</summary>
     NotSupported,
 
-    /// <summary>The machine was too busy, or its clock jumped: the figures say nothing about the target.</summary>
+    /// <summary>The machine was too busy, its clock jumped, or the guest was lost: the figures say nothing about the target.</summary>
     Disturbed,
 }
 

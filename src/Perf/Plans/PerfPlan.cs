@@ -18,6 +18,9 @@ public sealed record PerfPlan(string Name, string Description, string Digest, in
     private const int MostWorkloads = 2000;
     private const string Extension = ".yaml";
 
+    /// <summary>Something of it is measured from a guest.</summary>
+    public bool UsesGuest => Workloads.Any(w => w.IsFromGuest);
+
     /// <summary>The plans of the suite, in order.</summary>
     /// <param name="suites">The suites folder.</param>
     public static IReadOnlyList<string> Names(string suites) =>

@@ -1,3 +1,4 @@
+using Vsockspec.Perf.Guests;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
 
@@ -19,5 +20,8 @@ public sealed record WorkloadKind(string Name, Func<YamlMap, IEnumerable<IWorklo
         new("fairness", Fairness.Read),
         new("idle", Idle.Read),
         new("memory", MemoryUse.Read),
+        new("guest-throughput", GuestThroughput.Read),
+        new("guest-round-trip", GuestRoundTrip.Read),
+        new("guest-connect", GuestConnect.Read),
     ];
 }

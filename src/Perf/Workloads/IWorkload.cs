@@ -15,6 +15,9 @@ public interface IWorkload
     /// <summary>Everything that it is measured under, by the names that a plan gives it.</summary>
     IReadOnlyDictionary<string, string> Dimensions { get; }
 
+    /// <summary>A guest's kernel drives the target, and an application in it is measured; otherwise we drive it ourselves.</summary>
+    bool IsFromGuest => false;
+
     /// <summary>Features that the target must offer.</summary>
     VirtioFeatures Needs { get; }
 

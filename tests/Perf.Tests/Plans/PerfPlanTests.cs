@@ -65,6 +65,10 @@ public sealed class PerfPlanTests
     [TestCase("{workload: throughput, sizes: [64], queues: [100]}", "field 'workloads[0].queues' has 100; write entries of a queue as powers of two, 64 or 128 in its place")]
     [TestCase("{workload: throughput, sizes: [64], queues: [65536]}", "field 'workloads[0].queues' has '65536'; write entries of a queue as whole numbers from 16 to 4096")]
     [TestCase("{workload: throughput, sizes: [64], event-idx: [maybe]}", "field 'workloads[0].event-idx' has 'maybe'; known are: true, false, on, off")]
+    [TestCase("{workload: guest-throughput, sizes: [64], directions: [both-ways]}", "field 'workloads[0].directions' has 'both-ways'; known are: guest-to-host, host-to-guest")]
+    [TestCase("{workload: guest-throughput, sizes: [524288]}", "field 'workloads[0].sizes' has '524288'")]
+    [TestCase("{workload: guest-round-trip, sizes: [131072]}", "field 'workloads[0].sizes' has '131072'")]
+    [TestCase("{workload: guest-connect, sizes: [64]}", "unknown field 'workloads[0].sizes'; known are: workload")]
     [TestCase("{workload: throughput, sizes: [64], speed: 9}", "unknown field 'workloads[0].speed'; known are: workload, directions, sizes, socket, flows, windows, queues, event-idx")]
     [TestCase("{workload: throughput, socket: seqpacket, sizes: [262144]}", "field 'workloads[0].sizes' has 262144; a Unix seqpacket socket takes messages of at most 131072 bytes, leave larger ones to streams")]
     [TestCase("{workload: throughput, socket: seqpacket, sizes: [131072], windows: [65536]}", "field 'workloads[0].sizes' has 131072; a message that is larger than the window of 65536 never arrives, take a larger one in 'windows'")]
@@ -102,7 +106,7 @@ public sealed class PerfPlanTests
     [Test]
     public void Find_OfNoPlan_NamesThoseThereAre()
     {
-        Assert.That(() => PerfPlan.Find("smke", SuiteData.Folder), Throws.TypeOf<DataFileException>().With.Message.Contains("unknown plan 'smke' (did you mean 'smoke'?); known are: full, nightly, smoke, or give the path of a file"));
+        Assert.That(() => PerfPlan.Find("smke", SuiteData.Folder), Throws.TypeOf<DataFileException>().With.Message.Contains("unknown plan 'smke' (did you mean 'smoke'?); known are: full, guest, nightly, smoke, or give the path of a file"));
         Assert.That(() => PerfPlan.Find("nowhere/plan.yaml", SuiteData.Folder), Throws.TypeOf<DataFileException>().With.Message.Contains("nowhere/plan.yaml: no such file"));
     }
 
