@@ -15,9 +15,14 @@ public static class BoundVerdict
     /// <summary>Name of the limit that says what the load generator does alone, one flow with the usual settings, in MiB/s.</summary>
     public static string NameOfGenerator(Direction direction, int size) => $"generator/{Directions.NameOf(direction)}{Throughput}/{size}";
 
+    /// <summary>A generator that alone did less than with the target was disturbed, and says nothing.</summary>
     /// <param name="generatorAlone">The generator against a device that only returns buffers, in the figure's unit.</param>
-    public static Bound Of(Figure figure, double value, double generatorAlone) =>
-        (figure.Better == Better.Higher ? generatorAlone < Headroom * value : generatorAlone * Headroom > value) ? Bound.Generator : Bound.Target;
+    public static Bound Of(Figure figure, double value, double generatorAlone) => (figure.Better == Better.Higher ? generatorAlone / value : value / generatorAlone) switch
+    {
+        >= Headroom => Bound.Target,
+        >= 1 => Bound.Generator,
+        _ => Bound.Unknown,
+    };
 
     /// <summary>The workload with its bound, where one of the limits tells it: throughput one way. The generator does the same for each packet under every setting.</summary>
     public static WorkloadResult Judge(WorkloadResult result, IReadOnlyList<MachineLimit> limits)
