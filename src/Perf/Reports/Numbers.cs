@@ -61,6 +61,9 @@ internal static class Numbers
 
     public static string Minute(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 
+    /// <summary>A figure's unit as it stands behind a number; nothing for a share of one.</summary>
+    public static string Unit(string unit) => unit == "1" ? "" : Cut(unit, 20);
+
     /// <summary>A text of somebody else's, no longer than a line bears.</summary>
     public static string Cut(string text, int length)
     {

@@ -63,6 +63,12 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
         string b = Numbers.Cut(report.B.Name, 60);
         (string before, string after) = a == b ? ($"A, {a},", $"B, {b},") : (a, b);
         string rest = $" {HtmlParts.Count(report.RunsEach, "run")} of each, in turn; a change of {Numbers.Percent(report.Options.Tolerance)} does not matter.";
+        if (!report.Conditions.AreFit)
+        {
+            string seemed = slower.Length == 0 ? $"No figure seemed slower in {after} than in {before}." : $"{after} seemed slower or dearer than {before} in {slower.Length} of {HtmlParts.Count(deciding.Length, "figure")}: {Named(slower)}.";
+            return new PerfSentence("Inconclusive: the machine was not fit", $"{Unfit(report.Conditions)} {seemed}{rest}", "unsure");
+        }
+
         return report.Verdict switch
         {
             PerfVerdict.Slower => new(

@@ -20,7 +20,7 @@ internal sealed class ConnectRate : IWorkload
 
     /// <summary>Guest ports are not used again in a session, and a run has to end.</summary>
     private const int Most = 50_000;
-    private static readonly Figure Rate = new("stream/connect/rate", "1", "per second", Better.Higher, FigureRole.Gate);
+    private static readonly Figure Rate = new("stream/connect/rate", "one-by-one", "per second", Better.Higher, FigureRole.Gate);
 
     public string Kind => "connect";
 

@@ -143,6 +143,8 @@ public sealed partial class PerfHtmlTests
     [TestCase("stopped", "Stopped after 5 workloads", "40 of 45 workloads of the plan are missing")]
     [TestCase("slower", "Slower in 3 figures", "stream, host to guest, throughput, 64\u00a0B by 9.7\u00a0%")]
     [TestCase("equivalent", "Inconclusive", "2 of 13 figures that decide are open")]
+    [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "because of load (3.1 before the run)")]
+    [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "seemed slower or dearer than")]
     [TestCase("history", "Became worse: 1 lasting step", "between c0ffee000053 and c0ffee000054")]
     public void Headline_OfAPage_SaysWhatMatters(string which, string headline, string text)
     {
@@ -152,6 +154,7 @@ public sealed partial class PerfHtmlTests
             "unfit" => new([SampleReports.Run() with { Conditions = SampleReports.Unfit }], []),
             "stopped" => new([SampleReports.Run() with { Workloads = [.. SampleReports.Run().Workloads.Take(5)] }], []),
             "slower" => new([], [SampleReports.Comparison()]),
+            "slower-unfit" => new([], [SampleReports.Comparison() with { Conditions = SampleReports.Unfit }]),
             "equivalent" => new([], [SampleReports.Comparison(1.004)]),
             "history" => new([SampleReports.Run()], [], SampleReports.History()),
             _ => new([SampleReports.Run()], []),

@@ -14,7 +14,7 @@ public sealed class LatencyWorkloadTests
 {
     [TestCase("{workload: round-trip, sizes: [64], times: 200, polling: [off, on]}", "stream/round-trip/p50/64 relay", "stream/round-trip/p50/64-polling socket-hop-polling plus 3 µs")]
     [TestCase("{workload: round-trip-beside-bulk, times: 100}", "stream/round-trip-beside-bulk/p50/64 ")]
-    [TestCase("{workload: connect}", "stream/connect/rate/1 unix-connect")]
+    [TestCase("{workload: connect}", "stream/connect/rate/one-by-one unix-connect")]
     public void Workload_OfASoundTarget_IsMeasured(string workload, params string[] figures)
     {
         PerfReport report = Run(new FaultyTarget(_ => Fault.None), workload);

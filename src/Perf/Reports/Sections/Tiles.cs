@@ -54,9 +54,12 @@ internal static class Tiles
         using (html.Open(Tag.Span, Attr.Class("value")))
         {
             double middle = figure.Value!.Middle;
-            (double value, string unit) = isCounted ? (middle * (1 << 20) / figure.Parameter.Size!.Value / 1e6, "million/s") : (middle, Numbers.Cut(figure.Figure.Unit, 20));
+            (double value, string unit) = isCounted ? (middle * (1 << 20) / figure.Parameter.Size!.Value / 1e6, "million/s") : (middle, Numbers.Unit(figure.Figure.Unit));
             html.Text(Numbers.Show(value));
-            html.Element(Tag.Span, " " + unit);
+            if (unit.Length > 0)
+            {
+                html.Element(Tag.Span, " " + unit);
+            }
         }
 
         if (figure.Ratio is { } ratio)
