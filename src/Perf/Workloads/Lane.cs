@@ -45,7 +45,7 @@ internal sealed class Lane
     public int MessageSize { get; set; }
 
     /// <summary>Bytes that may be under way to the device.</summary>
-    public uint Room => Math.Min(peerBufAlloc, window);
+    public uint Room => peerBufAlloc;
 
     /// <summary>Bytes that may be sent now.</summary>
     public uint Credit

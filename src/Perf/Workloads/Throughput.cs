@@ -64,7 +64,9 @@ internal sealed class Throughput : IWorkload
             }
         }
 
-        return from setting in settings from d in directions from size in sizes select new Throughput(setting, d, size);
+        // The window is the guest's. What goes to the host is bounded by the target's, and a driver that stops before it is owed no news of it.
+        Throughput[] workloads = [.. from setting in settings from d in directions where d != Direction.GuestToHost || setting.Window == Setting.UsualWindow from size in sizes select new Throughput(setting, d, size)];
+        return workloads.Length > 0 ? workloads : throw map.Error("windows", "are the guest's, for what it receives; take another of 'directions' than guest-to-host");
     }
 
     /// <summary>A send on AF_VSOCK that must not wait may take a part of a message and not say how much.</summary>
