@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Reflection;
 using System.Text.RegularExpressions;
 using Vsockspec.Perf.Measuring;
 
@@ -10,10 +12,15 @@ public static partial class StandingConditions
     private const string NotTold = "the kernel does not say";
     private const string OfTheHost = "in a virtual machine, look at its host";
 
-    public static IReadOnlyList<Condition> Of(IMachine machine) => [Governor(machine), Turbo(machine), Siblings(machine), HugePages(machine), Mitigations(machine)];
+    public static IReadOnlyList<Condition> Of(IMachine machine) => [Governor(machine), Turbo(machine), Siblings(machine), HugePages(machine), Mitigations(machine), .. Build()];
 
     /// <summary>The folders of the processors.</summary>
     internal static IEnumerable<string> Processors(IMachine machine) => machine.Names(Cpus).Where(name => Processor().IsMatch(name)).Select(name => $"{Cpus}/{name}");
+
+    /// <summary>Our own half of every figure is then several times slower.</summary>
+    private static IEnumerable<Condition> Build() => typeof(StandingConditions).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true }
+        ? [new Condition("build", ConditionGrade.Doubtful, "vsockspec itself was built for debugging", "build it with --configuration Release")]
+        : [];
 
     private static Condition Governor(IMachine machine)
     {
