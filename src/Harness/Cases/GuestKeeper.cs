@@ -14,11 +14,11 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
 {
     public const string ReportCode = "guest-kernel-report";
 
-    /// <summary>
-    /// How long what a case left may take to go. Linux holds a socket whose connect did not wait until the connect would have timed out, 2 s later
-    /// (net/vmw_vsock/af_vsock.c, vsock_connect).
-    /// </summary>
+    /// <summary>How long what a case left may take to go; see <see cref="GuestDebt"/>.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long it is waited for before the next case goes on with it.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Between two looks.</summary>
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(5);
@@ -36,6 +36,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     private Guest? guest;
     private GuestWire? wire;
     private GuestState? fresh;
+    private GuestDebt? debt;
     private GuestRecord? record;
     private VirtioFeatures? accepted;
     private KvmWitness? kvm;
@@ -123,6 +124,7 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
     {
         accepted = guest!.Agent.AcceptedFeatures().GetAwaiter().GetResult();
         fresh = GuestState.Of(guest.Agent).GetAwaiter().GetResult();
+        debt = null;
         mark = guest.Agent.MarkKernelLog().GetAwaiter().GetResult();
     }
 
@@ -264,12 +266,31 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
         return [.. reader.Take().Where(r => r.Counts)];
     }
 
+    /// <summary>What is left of the case, or of those before it, and should not be; null: nothing.</summary>
     private string? LeftBehind()
     {
-        long begin = Stopwatch.GetTimestamp();
-        while (GuestState.Of(guest!.Agent).GetAwaiter().GetResult().LeftSince(fresh!) is { } left)
+        TimeSpan begin = Stopwatch.GetElapsedTime(0);
+        while (true)
         {
-            if (Stopwatch.GetElapsedTime(begin) > Patience)
+            GuestState state = GuestState.Of(guest!.Agent).GetAwaiter().GetResult();
+            TimeSpan now = Stopwatch.GetElapsedTime(0);
+            if (state.LeftSince(fresh!) is not { } left)
+            {
+                debt = null;
+                return null;
+            }
+
+            if (debt is null && now - begin > Moment)
+            {
+                debt = GuestDebt.Of(state, fresh!, begin, Patience);
+            }
+
+            if (debt is not null && debt.Explains(state, fresh!, now))
+            {
+                return null;
+            }
+
+            if (now - begin > Patience)
             {
                 return left;
             }
@@ -279,8 +300,6 @@ internal sealed class GuestKeeper(IGuestSource source, IRunListener listener) : 
                 return null;
             }
         }
-
-        return null;
     }
 
     private void GiveUp(CaseResult after, string why)

@@ -2,7 +2,7 @@ using Tmds.Linux;
 
 namespace Vsockspec.Interop;
 
-/// <summary>On which processors the calling thread may run: sched_setaffinity(2). Held until disposed, on the same thread.</summary>
+/// <summary>On which processors a thread may run: sched_setaffinity(2). For the calling thread, held until disposed, on the same thread.</summary>
 public sealed unsafe class CpuAffinity : IDisposable
 {
     private readonly cpu_set_t before;
@@ -36,19 +36,33 @@ public sealed unsafe class CpuAffinity : IDisposable
     public static CpuAffinity? Pin(int cpu)
     {
         cpu_set_t before = default;
-        cpu_set_t one = default;
-        Span<byte> bits = new(&one, sizeof(cpu_set_t));
-        ArgumentOutOfRangeException.ThrowIfNegative(cpu);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(cpu, 8 * bits.Length);
-        bits[cpu / 8] |= (byte)(1 << (cpu % 8));
+        cpu_set_t one = Only(cpu);
         return LibC.sched_getaffinity(0, sizeof(cpu_set_t), &before) >= 0 && LibC.sched_setaffinity(0, sizeof(cpu_set_t), &one) == 0
             ? new CpuAffinity(before)
             : null;
+    }
+
+    /// <summary>Keeps a process that has one thread on one processor, with all it starts from then on; false where the system refuses, and it runs where it did.</summary>
+    /// <param name="cpu">One of <see cref="Allowed"/>.</param>
+    public static bool PinProcess(int id, int cpu)
+    {
+        cpu_set_t one = Only(cpu);
+        return LibC.sched_setaffinity(id, sizeof(cpu_set_t), &one) == 0;
     }
 
     public void Dispose()
     {
         cpu_set_t set = before;
         _ = LibC.sched_setaffinity(0, sizeof(cpu_set_t), &set);
+    }
+
+    private static cpu_set_t Only(int cpu)
+    {
+        cpu_set_t one = default;
+        Span<byte> bits = new(&one, sizeof(cpu_set_t));
+        ArgumentOutOfRangeException.ThrowIfNegative(cpu);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(cpu, 8 * bits.Length);
+        bits[cpu / 8] |= (byte)(1 << (cpu % 8));
+        return one;
     }
 }

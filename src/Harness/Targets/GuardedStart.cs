@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Vsockspec.Interop;
 
 namespace Vsockspec.Targets;
 
@@ -25,11 +26,17 @@ internal static class GuardedStart
     /// Starts a command, with its standard input at its end. The process id is the command's. Whoever has seen it end says so with <see cref="Guardian.Release(int)"/>.
     /// </summary>
     /// <param name="info">Everything but the command.</param>
+    /// <param name="cpu">The processor that it and all it starts is kept on, where the system allows that; null: wherever the scheduler wants.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">The system refused to start anything.</exception>
-    public static Process Start(ProcessStartInfo info, IReadOnlyList<string> command)
+    public static Process Start(ProcessStartInfo info, IReadOnlyList<string> command, int? cpu = null)
     {
         Process process = StartGate(info, command);
         Guardian.Watch(process.Id);
+        if (cpu is { } one)
+        {
+            _ = CpuAffinity.PinProcess(process.Id, one);
+        }
+
         using Stream gate = process.StandardInput.BaseStream;
         try
         {

@@ -45,8 +45,9 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
 
     public IReadOnlyList<string> LastLines => _tail.Lines;
 
+    /// <param name="cpu">The processor that it and all it starts is kept on, where the system allows that; null: wherever the scheduler wants.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">The system refused to start it.</exception>
-    public static TargetProcess Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string workingDirectory)
+    public static TargetProcess Start(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, string workingDirectory, int? cpu = null)
     {
         ProcessStartInfo info = new()
         {
@@ -59,7 +60,7 @@ internal sealed class TargetProcess : IGuestMachine, ITargetProgram
             info.Environment[name] = value;
         }
 
-        return new TargetProcess(GuardedStart.Start(info, command));
+        return new TargetProcess(GuardedStart.Start(info, command, cpu));
     }
 
     /// <summary>Waits until the process ends or the time is over; true when it has ended.</summary>

@@ -28,6 +28,9 @@ public sealed class CpuAffinityTests
         Assert.That(CpuAffinity.Allowed(), Is.EqualTo(before));
     });
 
+    [Test]
+    public void PinProcess_ProcessThatIsNotThere_IsFalse() => Assert.That(CpuAffinity.PinProcess(int.MaxValue, 0), Is.False);
+
     private static void OnThread(Action body)
     {
         Exception? fault = null;

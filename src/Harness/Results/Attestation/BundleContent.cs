@@ -26,7 +26,8 @@ internal sealed class BundleContent
         this.refusals = refusals;
         foreach (string name in Bundle.DocumentFiles)
         {
-            if (Read(name) is { } content)
+            byte[] content = [];
+            if (Read(name, ref content) is not null)
             {
                 documents[name] = content;
             }
@@ -43,14 +44,14 @@ internal sealed class BundleContent
     /// <summary>One of <see cref="Bundle.DocumentFiles"/>; null when it is not there, or could not be read, which was then refused.</summary>
     public byte[]? Document(string name) => documents.GetValueOrDefault(name);
 
-    /// <summary>Looks at every file, several side by side.</summary>
+    /// <summary>Looks at every file, several side by side; the traces, which are most of it, are read into the same memory one after the other.</summary>
     public FileFacts LookAtAll()
     {
         ConcurrentDictionary<string, string> digests = new(StringComparer.Ordinal);
         ConcurrentDictionary<string, string> labels = new(StringComparer.Ordinal);
-        Parallel.ForEach(listing.Files.Keys, path =>
+        Parallel.ForEach(listing.Files.Keys, () => Array.Empty<byte>(), (path, _, buffer) =>
         {
-            if ((documents.GetValueOrDefault(path) ?? Read(path)) is { } content)
+            if ((documents.TryGetValue(path, out byte[]? document) ? document : Read(path, ref buffer)) is { } content)
             {
                 digests[path] = Convert.ToHexStringLower(SHA256.HashData(content));
                 if (path.StartsWith(Bundle.TracesFolder + "/", StringComparison.Ordinal) && LabelOf(path, content) is { } label)
@@ -58,15 +59,17 @@ internal sealed class BundleContent
                     labels[path] = label;
                 }
             }
-        });
+
+            return buffer;
+        }, _ => { });
         return new FileFacts(digests, labels);
     }
 
-    private string? LabelOf(string path, byte[] content)
+    private string? LabelOf(string path, ArraySegment<byte> content)
     {
         try
         {
-            using MemoryStream stream = new(content, writable: false);
+            using MemoryStream stream = new(content.Array!, content.Offset, content.Count, writable: false);
             return TraceLabel.Read(stream, path) ?? "";
         }
         catch (CaptureException e)
@@ -76,7 +79,9 @@ internal sealed class BundleContent
         }
     }
 
-    private byte[]? Read(string path)
+    /// <summary>The content of a file; null when it could not be read, which is refused.</summary>
+    /// <param name="buffer">What it is read into. Too short, it is replaced by one that has the file's length.</param>
+    private ArraySegment<byte>? Read(string path, ref byte[] buffer)
     {
         if (!listing.Files.TryGetValue(path, out long length))
         {
@@ -86,7 +91,12 @@ internal sealed class BundleContent
         try
         {
             using FileStream stream = PlainFile.Open(Path.Combine(Folder, path));
-            byte[] content = new byte[length];
+            if (buffer.Length < length)
+            {
+                buffer = GC.AllocateUninitializedArray<byte>(checked((int)length));
+            }
+
+            ArraySegment<byte> content = new(buffer, 0, (int)length);
             stream.ReadExactly(content);
             if (stream.ReadByte() < 0)
             {
