@@ -74,6 +74,9 @@ internal sealed class HostApplication : IHostApplication
 
     public IHostSocket Socket { get; }
 
+    /// <summary>Bytes that it has read and found right; for any thread.</summary>
+    public long Received => Volatile.Read(ref read);
+
     public bool IsDone => read == toRead && written == toWrite;
 
     public EpollEvents Interest => (read < toRead ? EpollEvents.Readable : EpollEvents.None) | (written < toWrite ? EpollEvents.Writable : EpollEvents.None);

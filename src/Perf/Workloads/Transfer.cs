@@ -30,6 +30,7 @@ internal sealed class Transfer
     private const int RenewedBytes = 2 << 20;
     private readonly Bench bench;
     private readonly Session session;
+    private readonly HostApplication[] applications;
     private readonly HostSide host;
     private readonly ReadyPackets[] packets;
     private readonly int size;
@@ -43,11 +44,12 @@ internal sealed class Transfer
     private int turn;
     private int batch;
 
-    private Transfer(Bench bench, Session session, HostSide host, ReadyPackets[] packets, int size, long toPost, long toReceive)
+    private Transfer(Bench bench, Session session, HostApplication[] applications, HostSide host, ReadyPackets[] packets, int size, long toPost, long toReceive)
     {
         this.size = size;
         this.bench = bench;
         this.session = session;
+        this.applications = applications;
         this.host = host;
         this.packets = packets;
         this.toPost = toPost;
@@ -83,9 +85,10 @@ internal sealed class Transfer
         }
 
         ReadyPackets[] packets = sends ? [.. session.Lanes.Select(lane => new ReadyPackets(session, lane, size, renewed))] : [];
-        using HostSide host = new([.. session.Lanes.Select(lane =>
-            new HostApplication(new ConnectionSocket(lane.Connection), pattern, lane.Phase, sends ? each : 0, receives ? each : 0, size, isMessages))]);
-        return new Transfer(bench, session, host, packets, size, sends ? total : 0, receives ? total : 0).Run();
+        HostApplication[] applications = [.. session.Lanes.Select(lane =>
+            new HostApplication(new ConnectionSocket(lane.Connection), pattern, lane.Phase, sends ? each : 0, receives ? each : 0, size, isMessages))];
+        using HostSide host = new(applications);
+        return new Transfer(bench, session, applications, host, packets, size, sends ? total : 0, receives ? total : 0).Run();
     }
 
     /// <summary>So that the packets of all flows together stay in a cache as long as they can, packets of 64 KiB differ from their neighbours where flows are few.</summary>
@@ -161,9 +164,9 @@ internal sealed class Transfer
     }
 
     private string Moved() => string.Join(
-        " and ",
+        ", ",
         ((string[])[
-            toPost > 0 ? $"the device took {session.Lanes.Sum(lane => lane.Posted)} of {toPost} bytes" : "",
+            toPost > 0 ? $"the device took {session.Lanes.Sum(lane => lane.Posted)} of {toPost} bytes and gave the host {applications.Sum(application => application.Received)} bytes" : "",
             toReceive > 0 ? $"the device delivered {session.Received} of {toReceive} bytes" : "",
         ]).Where(part => part.Length > 0));
 

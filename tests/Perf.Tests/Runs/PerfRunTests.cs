@@ -5,6 +5,7 @@ using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
 using Vsockspec.Targets;
 using Vsockspec.Tests;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Tests.Runs;
 
@@ -37,28 +38,37 @@ public sealed class PerfRunTests
         Assert.That(report.Workloads.Select(w => w.Measurements[0].Values[0]), Is.All.GreaterThan(0));
     }
 
-    [TestCase(Fault.Stalls, "the device took .* of .* bytes, and nothing more in 0.3 s")]
-    [TestCase(Fault.Dies, "the target ended with an exception: broken on purpose")]
-    [TestCase(Fault.Corrupts, "wrong bytes at the host at position")]
-    public void Target_ThatGoesWrong_FailsTheWorkloadAndTheNextIsMeasured(Fault fault, string why)
+    /// <summary>Each way a transfer may go wrong in its middle, or at its last byte: the first transfer has 1 MiB, in at least 16 packets.</summary>
+    [TestCase("guest-to-host", Fault.Stalls, "the device took .* of .* bytes and gave the host .* bytes, and nothing more in 0.3 s")]
+    [TestCase("guest-to-host", Fault.Dies, "the target ended with an exception: broken on purpose")]
+    [TestCase("guest-to-host", Fault.Corrupts, "wrong bytes at the host at position")]
+    [TestCase("guest-to-host", Fault.EndsShort, "the device took 1048576 of 1048576 bytes and gave the host 1048575 bytes, and nothing more in 0.3 s")]
+    [TestCase("host-to-guest", Fault.Stalls, "the device delivered .* of 1048576 bytes, and nothing more in 0.3 s")]
+    [TestCase("host-to-guest", Fault.Dies, "the target ended with an exception: broken on purpose")]
+    [TestCase("host-to-guest", Fault.Corrupts, "wrong bytes from the device at position")]
+    [TestCase("host-to-guest", Fault.EndsShort, "the device delivered 1048575 of 1048576 bytes, and nothing more in 0.3 s")]
+    [CancelAfter(60_000)]
+    public void Target_ThatGoesWrong_FailsTheWorkloadAndTheNextIsMeasured(string direction, Fault fault, string why)
     {
-        FaultyTarget target = new(instance => instance == 0 ? fault : Fault.None);
+        FaultyTarget target = new(instance => instance == 0 ? fault : Fault.None, after: 5) { Queue = QueueOf(direction) };
         List<int> kept = [];
-        PerfReport report = Run(target, "{workload: throughput, directions: [guest-to-host], sizes: [64, 4096]}", kept, patience: fault == Fault.Stalls ? 0.3 : 10);
+        PerfReport report = Run(target, $"{{workload: throughput, directions: [{direction}], sizes: [64, 4096]}}", kept, patience: fault is Fault.Stalls or Fault.EndsShort ? 0.3 : 10);
         Assert.That(report.Workloads.Select(w => w.Outcome), Is.EqualTo((WorkloadOutcome[])[WorkloadOutcome.Failed, WorkloadOutcome.Measured]));
         Assert.That(report.Workloads[0].Why, Does.Match(why));
         Assert.That(target.Started, Is.EqualTo(2));
         Assert.That(kept, Is.EqualTo((int[])[1, 2]));
-        Assert.That(report.ToMarkdown(), Does.Contain("- **failed**: throughput ").And.Contain("stream/guest-to-host/throughput/4096"));
+        Assert.That(report.ToMarkdown(), Does.Contain("- **failed**: throughput ").And.Contain($"stream/{direction}/throughput/4096"));
     }
 
+    /// <summary>Every transfer is a session; before the first repeat there are at most 29 of them, and with the repeats at least 60.</summary>
     [Test]
-    public void Target_ThatDiesLate_KeepsWhatWasMeasuredUntilThen()
+    [CancelAfter(60_000)]
+    public void Target_ThatGoesWrongLate_KeepsWhatWasMeasuredUntilThen([Values("guest-to-host", "host-to-guest")] string direction, [Values(Fault.Stalls, Fault.Dies, Fault.Corrupts)] Fault fault)
     {
-        // The first transfer has 16384 packets of 64 bytes; the second dies.
-        PerfReport report = Run(new FaultyTarget(_ => Fault.Dies, after: 1_000_000), "{workload: throughput, directions: [guest-to-host], sizes: [64]}", repeats: 1000);
-        Assert.That(report.Workloads[0].Outcome, Is.EqualTo(WorkloadOutcome.Failed));
-        Assert.That(report.Workloads[0].Measurements, Is.Not.Empty);
+        FaultyTarget target = new(_ => fault, after: 5) { Queue = QueueOf(direction), SoundSessions = 40 };
+        PerfReport report = Run(target, $"{{workload: throughput, directions: [{direction}], sizes: [64]}}", repeats: 60, patience: fault == Fault.Stalls ? 0.3 : 10);
+        Assert.That(report.Workloads[0].Outcome, Is.EqualTo(WorkloadOutcome.Failed), report.Workloads[0].Why);
+        Assert.That(report.Workloads[0].Measurements[0].Values, Has.Count.InRange(1, 39));
     }
 
     [Test]
@@ -74,7 +84,7 @@ public sealed class PerfRunTests
     [Test]
     public void Target_WithoutSeqpacket_IsNotAskedForIt()
     {
-        PerfReport report = Run(new FaultyTarget(_ => Fault.None) { Withheld = Wire.VirtioFeatures.Seqpacket }, "{workload: throughput, socket: seqpacket, directions: [guest-to-host], sizes: [64]}");
+        PerfReport report = Run(new FaultyTarget(_ => Fault.None) { Withheld = VirtioFeatures.Seqpacket }, "{workload: throughput, socket: seqpacket, directions: [guest-to-host], sizes: [64]}");
         Assert.That(report.Workloads.Single(), Has.Property(nameof(WorkloadResult.Outcome)).EqualTo(WorkloadOutcome.NotSupported).And.Property(nameof(WorkloadResult.Why)).EqualTo("the target does not offer Seqpacket"));
     }
 
@@ -130,6 +140,8 @@ public sealed class PerfRunTests
         {
             Patience = TimeSpan.FromSeconds(patience),
             Keep = report => kept?.Add(report.Workloads.Count),
-        }.Run(CancellationToken.None);
+        }.Run(TestContext.CurrentContext.CancellationToken);
     }
+
+    private static int QueueOf(string direction) => direction == "host-to-guest" ? VsockQueue.Rx : VsockQueue.Tx;
 }
