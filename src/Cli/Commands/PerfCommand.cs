@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
 using Vsockspec.Perf.Guests;
@@ -94,27 +93,23 @@ internal static class PerfCommand
             IDeviceTarget b = BuiltInTargets.Find(parsed.GetRequiredValue(second), bench.Suites).ToTarget();
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"compare-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
-            CompareReport report;
-            try
-            {
-                report = new CompareRun(a, b, PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites)), options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
-            }
-            catch (PerfException e)
-            {
-                bench.Error.WriteLine($"vsockspec: {e.Message}");
-                return Task.FromResult(ExitCodes.TargetFailed);
-            }
-
-            File.WriteAllText(Path.Combine(folder, "compare.json"), JsonSerializer.Serialize(report, CliJson.Numbers));
+            PerfPlan chosen = PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites));
+            CompareReport report = new CompareRun(a, b, chosen, options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
+            CompareJson.Write(report, folder);
             PerfDocuments.Write(folder, new ReportInput([], [report]));
             string text = report.ToMarkdown();
             File.WriteAllText(Path.Combine(folder, "summary.md"), text);
             bench.Out.WriteLine();
             bench.Out.WriteLine(text);
             bench.Out.WriteLine(folder);
+            if (report.Failure is { } failure)
+            {
+                bench.Error.WriteLine($"vsockspec: {failure.Sentence}");
+            }
+
             return Task.FromResult(report.Verdict switch
             {
-                PerfVerdict.Slower => ExitCodes.TargetFailed,
+                PerfVerdict.Slower or PerfVerdict.Failed => ExitCodes.TargetFailed,
                 PerfVerdict.Inconclusive => ExitCodes.Harness,
                 _ => ExitCodes.Passed,
             });

@@ -19,6 +19,11 @@ public sealed class AlarmRateRun(IDeviceTarget target, PerfPlan plan, CompareOpt
     public AlarmRateReport Run(IReadOnlyDictionary<string, string> environment, Rate before, int times, int seed, CancellationToken cancellation)
     {
         CompareReport compared = new CompareRun(target, target, plan, options, time, progress) { Machine = Machine }.Run(environment, cancellation);
+        if (compared.Failure is { } failure)
+        {
+            throw new PerfException(failure.Sentence);
+        }
+
         string[] accused = [.. compared.Figures.Where(f => f is { Decides: true, Verdict: PerfVerdict.Slower }).Select(f => f.Figure.Name)];
         bool isFit = compared.Conditions.AreFit;
         return new AlarmRateReport(
@@ -42,6 +47,6 @@ public sealed class AlarmRateRun(IDeviceTarget target, PerfPlan plan, CompareOpt
 
         // Simulated are comparisons as people make them, with more runs when inconclusive.
         CompareOptions usual = new() { RunsEach = options.RunsEach, MostRunsEach = Math.Max(options.RunsEach, new CompareOptions().MostRunsEach), Tolerance = options.Tolerance, ErrorRate = options.ErrorRate };
-        return new AlarmRate(usual, seed).Of([.. compared.Runs.Select(pair => Known(pair.A))], [.. compared.Runs.Select(pair => Known(pair.B))], times, cancellation);
+        return new AlarmRate(usual, seed).Of([.. compared.Runs.Select(pair => Known(pair.A!))], [.. compared.Runs.Select(pair => Known(pair.B!))], times, cancellation);
     }
 }

@@ -9,10 +9,22 @@ namespace Vsockspec.Perf.Comparing;
 /// <param name="Digest">SHA-256 of the program; null where there is none.</param>
 public sealed record ComparedTarget(string Name, string? Digest);
 
-/// <summary>The values of one run of each target, by the figures' names.</summary>
-public sealed record RunPair(IReadOnlyDictionary<string, double> A, IReadOnlyDictionary<string, double> B);
+/// <summary>The values of one run of each target, by the figures' names; null: the comparison ended before that run.</summary>
+public sealed record RunPair(IReadOnlyDictionary<string, double>? A, IReadOnlyDictionary<string, double>? B);
 
-/// <summary><c>compare.json</c>.</summary>
+/// <summary>How a target ended a comparison.</summary>
+/// <param name="Which"><c>a</c> or <c>b</c>.</param>
+/// <param name="Run">Its run, counted from 1; 0: the one before those that count.</param>
+/// <param name="Why">One sentence, with the workload.</param>
+public sealed record ComparedFailure(string Which, string Target, int Run, string Why)
+{
+    /// <summary>Which target failed, when and how.</summary>
+    public string Sentence => $"{Which} ({Target}) failed in {(Run == 0 ? "the run before those that count" : $"its run {Run}")}: {Why}";
+}
+
+/// <summary><c>compare.json</c>, see reports/schema/compare.schema.json.</summary>
+/// <param name="RunsEach">Runs that were measured of both.</param>
+/// <param name="Figures">None where there are fewer than two runs of a target.</param>
 public sealed record CompareReport(
     string Schema,
     ComparedTarget A,
@@ -32,9 +44,12 @@ public sealed record CompareReport(
     /// <summary>Of the machine, over the whole time.</summary>
     public Conditions Conditions { get; init; } = new([]);
 
-    /// <summary>Inconclusive on an unfit machine. Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
-    public PerfVerdict Verdict => !Conditions.AreFit
-        ? PerfVerdict.Inconclusive
+    /// <summary>Null: both targets carried all that they were asked for.</summary>
+    public ComparedFailure? Failure { get; init; }
+
+    /// <summary>Failed when a target failed. Inconclusive on an unfit machine. Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
+    public PerfVerdict Verdict => Failure is not null ? PerfVerdict.Failed
+        : !Conditions.AreFit ? PerfVerdict.Inconclusive
         : Figures.Where(f => f.Decides).Select(f => f.Verdict).Append(PerfVerdict.Equivalent).MinBy(Rank);
 
     /// <summary>For people: the worst first.</summary>
@@ -43,6 +58,11 @@ public sealed record CompareReport(
         CultureInfo c = CultureInfo.InvariantCulture;
         StringBuilder text = new();
         text.AppendLine(c, $"# {B.Name} against {A.Name}: {Verdict}").AppendLine();
+        if (Failure is { } failure)
+        {
+            text.AppendLine(c, $"**{failure.Sentence}.** What was measured until then is kept and decides nothing.").AppendLine();
+        }
+
         if (FitnessWatch.WhyUnfit(Conditions) is { } unfit)
         {
             text.AppendLine(c, $"**The machine was unfit, so that nothing is decided**: {unfit}.").AppendLine();

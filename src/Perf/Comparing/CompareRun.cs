@@ -21,47 +21,65 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
     /// <summary>Runs between two looks at the machine; A B B A is whole after so many.</summary>
     private const int RunsBetweenLooks = 4;
 
+    /// <summary>Of each target; one alone does not tell what varies.</summary>
+    private const int FewestRuns = 2;
+
     /// <summary>The machine that is watched while it measures, so that an unfit one ends the comparison; null: nothing is said about it.</summary>
     public IMachine? Machine { get; init; }
 
     /// <summary>Goes on measuring on an unfit machine. The verdict is Inconclusive all the same; each figure has its own.</summary>
     public bool EvenIfUnfit { get; init; }
 
-    /// <exception cref="PerfException">A target stalls, corrupts or ends; the message names it.</exception>
-    /// <exception cref="TargetException">A target does not come up.</exception>
+    /// <returns>With what was measured until then when a target stalls, corrupts or ends, or does not come up for a run that counts.</returns>
+    /// <exception cref="TargetException">A target does not come up at all.</exception>
     public CompareReport Run(IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
     {
         DateTimeOffset started = time.GetUtcNow();
         FitnessWatch? watch = Machine is null ? null : new FitnessWatch(Machine);
+        List<IReadOnlyDictionary<Figure, double>> a = [];
+        List<IReadOnlyDictionary<Figure, double>> b = [];
+        ComparedFailure? failure = null;
         if (!EvenIfUnfit && watch?.SoFar is { AreFit: false } unfit)
         {
             progress($"the machine is unfit: {FitnessWatch.WhyUnfit(unfit)}");
-            return Report([], []);
+            return Report();
         }
 
-        IReadOnlyDictionary<string, long> volumes = Of(first, "a", run => run.Volumes(cancellation));
-        _ = Of(second, "b", run => run.Measure(volumes, cancellation));
-        List<IReadOnlyDictionary<Figure, double>> a = [];
-        List<IReadOnlyDictionary<Figure, double>> b = [];
-        Judgement judgement = new(options.Tolerance, options.ErrorRate / options.Looks);
-        while (true)
+        try
         {
-            foreach (bool isFirst in Interleaving.Abba(Math.Min(options.RunsEach, options.MostRunsEach - a.Count)))
-            {
-                cancellation.ThrowIfCancellationRequested();
-                (isFirst ? a : b).Add(isFirst ? Of(first, "a", run => run.Measure(volumes, cancellation)) : Of(second, "b", run => run.Measure(volumes, cancellation)));
-                if ((a.Count + b.Count) % RunsBetweenLooks == 0 && !IsStillFit())
-                {
-                    return Report(a, b);
-                }
-            }
+            MeasureAll();
+        }
+        catch (PerfException) when (failure is not null)
+        {
+            progress(failure.Sentence);
+        }
 
-            IReadOnlyList<FigureComparison> figures = judgement.Of(a, b);
-            int open = figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Inconclusive);
-            progress($"{a.Count} runs each: {figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Slower)} figures slower, {open} inconclusive");
-            if (open == 0 || a.Count >= options.MostRunsEach)
+        return Report();
+
+        void MeasureAll()
+        {
+            IReadOnlyDictionary<string, long> volumes = Of(isFirst: true, run: 0, run => run.Volumes(cancellation));
+            _ = Of(isFirst: false, run: 0, run => run.Measure(volumes, cancellation));
+            while (true)
             {
-                return Report(a, b);
+                foreach (bool isFirst in Interleaving.Abba(Math.Min(options.RunsEach, options.MostRunsEach - a.Count)))
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    List<IReadOnlyDictionary<Figure, double>> runs = isFirst ? a : b;
+                    runs.Add(Of(isFirst, runs.Count + 1, run => run.Measure(volumes, cancellation)));
+                    if ((a.Count + b.Count) % RunsBetweenLooks == 0 && !IsStillFit())
+                    {
+                        return;
+                    }
+                }
+
+                IReadOnlyList<FigureComparison> figures = Judged();
+                int open = figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Inconclusive);
+                progress($"{a.Count} runs each: {figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Slower)} figures slower, {open} inconclusive");
+                if (open == 0 || a.Count >= options.MostRunsEach)
+                {
+                    return;
+                }
             }
         }
 
@@ -77,7 +95,9 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             return true;
         }
 
-        CompareReport Report(List<IReadOnlyDictionary<Figure, double>> a, List<IReadOnlyDictionary<Figure, double>> b) => new(
+        IReadOnlyList<FigureComparison> Judged() => Math.Min(a.Count, b.Count) < FewestRuns ? [] : new Judgement(options.Tolerance, options.ErrorRate / options.Looks).Of(a, b);
+
+        CompareReport Report() => new(
             CompareReport.CurrentSchema,
             new ComparedTarget(first.Name, first.Digest),
             new ComparedTarget(second.Name, second.Digest),
@@ -85,25 +105,28 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             started,
             environment,
             options,
-            a.Count,
-            a.Count == 0 ? [] : new Judgement(options.Tolerance, options.ErrorRate / options.Looks).Of(a, b))
+            Math.Min(a.Count, b.Count),
+            Judged())
         {
             Conditions = watch?.SoFar ?? new Conditions([]),
-            Runs = [.. a.Zip(b, (x, y) => new RunPair(ByName(x), ByName(y)))],
+            Runs = [.. Enumerable.Range(0, Math.Max(a.Count, b.Count)).Select(i => new RunPair(ByName(a.ElementAtOrDefault(i)), ByName(b.ElementAtOrDefault(i))))],
+            Failure = failure,
         };
+
+        T Of<T>(bool isFirst, int run, Func<SingleRun, T> measure)
+        {
+            IDeviceTarget target = isFirst ? first : second;
+            try
+            {
+                return measure(new SingleRun(target, plan));
+            }
+            catch (Exception e) when (e is PerfException || (e is TargetException && run > 0))
+            {
+                failure = new ComparedFailure(isFirst ? "a" : "b", target.Name, run, e.Message);
+                throw new PerfException(failure.Sentence);
+            }
+        }
     }
 
-    private T Of<T>(IDeviceTarget target, string which, Func<SingleRun, T> measure)
-    {
-        try
-        {
-            return measure(new SingleRun(target, plan));
-        }
-        catch (PerfException e)
-        {
-            throw new PerfException($"{which} ({target.Name}): {e.Message}");
-        }
-    }
-
-    private static Dictionary<string, double> ByName(IReadOnlyDictionary<Figure, double> run) => run.ToDictionary(f => f.Key.Name, f => f.Value);
+    private static Dictionary<string, double>? ByName(IReadOnlyDictionary<Figure, double>? run) => run?.ToDictionary(f => f.Key.Name, f => f.Value);
 }

@@ -62,6 +62,14 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
         string a = Numbers.Cut(report.A.Name, 60);
         string b = Numbers.Cut(report.B.Name, 60);
         (string before, string after) = a == b ? ($"A, {a},", $"B, {b},") : (a, b);
+        if (report.Failure is { } failure)
+        {
+            return new PerfSentence(
+                $"{Numbers.Cut(failure.Target, 40)} failed",
+                $"{Numbers.Cut(failure.Sentence, 60 + LongestReason).TrimEnd('.')}. {HtmlParts.Count(report.RunsEach, "run")} of each {(report.RunsEach == 1 ? "was" : "were")} measured until then. What was measured is kept and decides nothing.",
+                "fail");
+        }
+
         string rest = $" {HtmlParts.Count(report.RunsEach, "run")} of each, in turn; a change of {Numbers.Percent(report.Options.Tolerance)} does not matter.";
         if (!report.Conditions.AreFit)
         {

@@ -9,7 +9,6 @@ namespace Vsockspec.Perf.Reports;
 /// <summary>Reads what <c>perf run</c> and <c>perf compare</c> wrote; nothing in it is believed.</summary>
 public static class ReportFiles
 {
-    public const string ComparisonName = "compare.json";
     private const long Largest = 64 << 20;
     private const string Restore = "measure again, or restore the file";
     private const string Remedy = "give what 'vsockspec perf run' or 'vsockspec perf compare' wrote: its folder, perf.json or compare.json";
@@ -59,8 +58,8 @@ public static class ReportFiles
             return File.Exists(place) ? place : throw new DataFileException($"{place}: no such file or folder; {Remedy}");
         }
 
-        return Array.Find([Path.Combine(place, PerfJson.File), Path.Combine(place, ComparisonName)], File.Exists)
-            ?? throw new DataFileException($"{place}: has neither {PerfJson.File} nor {ComparisonName}; {Remedy}");
+        return Array.Find([Path.Combine(place, PerfJson.File), Path.Combine(place, CompareJson.File)], File.Exists)
+            ?? throw new DataFileException($"{place}: has neither {PerfJson.File} nor {CompareJson.File}; {Remedy}");
     }
 
     private static byte[] Content(string file)

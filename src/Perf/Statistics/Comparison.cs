@@ -24,6 +24,9 @@ public enum PerfVerdict
 
     /// <summary>The runs allow both; more of them may tell.</summary>
     Inconclusive,
+
+    /// <summary>Of a whole comparison only: a target stalled, ended or delivered wrong bytes before there was an answer.</summary>
+    Failed,
 }
 
 /// <summary>Two groups of runs of one figure. The run is the unit: what was measured within one run is already one value.</summary>

@@ -29,6 +29,7 @@ internal sealed class JsonSchemaCheck(JsonElement root)
                 "enum" => rule.EnumerateArray().Any(e => JsonElement.DeepEquals(value, e)),
                 "pattern" => value.ValueKind != JsonValueKind.String || Regex.IsMatch(value.GetString()!, rule.GetString()!),
                 "minimum" => value.ValueKind != JsonValueKind.Number || value.GetDouble() >= rule.GetDouble(),
+                "anyOf" => rule.EnumerateArray().Any(option => IsValid(value, option, path)),
                 "required" => value.ValueKind != JsonValueKind.Object || rule.EnumerateArray().All(n => value.TryGetProperty(n.GetString()!, out _)),
                 "items" => CheckItems(value, rule, path, violations),
                 "properties" => CheckProperties(value, rule, path, violations),
@@ -53,6 +54,13 @@ internal sealed class JsonSchemaCheck(JsonElement root)
 
         Check(value, target, path, violations);
         return true;
+    }
+
+    private bool IsValid(JsonElement value, JsonElement schema, string path)
+    {
+        List<string> violations = [];
+        Check(value, schema, path, violations);
+        return violations.Count == 0;
     }
 
     private bool CheckItems(JsonElement value, JsonElement rule, string path, List<string> violations)
@@ -122,6 +130,7 @@ internal sealed class JsonSchemaCheck(JsonElement root)
     {
         "object" => value.ValueKind == JsonValueKind.Object,
         "array" => value.ValueKind == JsonValueKind.Array,
+        "null" => value.ValueKind == JsonValueKind.Null,
         "string" => value.ValueKind == JsonValueKind.String,
         "number" => value.ValueKind == JsonValueKind.Number,
         "boolean" => value.ValueKind is JsonValueKind.True or JsonValueKind.False,

@@ -146,6 +146,7 @@ public sealed partial class PerfHtmlTests
     [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "because of load (3.1 before the run)")]
     [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "seemed slower or dearer than")]
     [TestCase("history", "Became worse: 1 lasting step", "between c0ffee000053 and c0ffee000054")]
+    [TestCase("broken", "new failed", "b (new) failed in its run 7: it ended. 10 runs of each were measured until then.")]
     public void Headline_OfAPage_SaysWhatMatters(string which, string headline, string text)
     {
         ReportInput input = which switch
@@ -156,6 +157,7 @@ public sealed partial class PerfHtmlTests
             "slower" => new([], [SampleReports.Comparison()]),
             "slower-unfit" => new([], [SampleReports.Comparison() with { Conditions = SampleReports.Unfit }]),
             "equivalent" => new([], [SampleReports.Comparison(1.004)]),
+            "broken" => new([], [SampleReports.Comparison() with { Failure = new ComparedFailure("b", "new", 7, "it ended.") }]),
             "history" => new([SampleReports.Run()], [], SampleReports.History()),
             _ => new([SampleReports.Run()], []),
         };
@@ -222,7 +224,7 @@ public sealed partial class PerfHtmlTests
         };
         CompareReport comparison = SampleReports.Comparison() with
         {
-            A = new ComparedTarget(Evil, Evil), B = new ComparedTarget(Evil, Evil), Plan = Evil, Environment = new Dictionary<string, string> { [Evil] = Evil },
+            Failure = new ComparedFailure(Evil, Evil, -1, Evil), A = new ComparedTarget(Evil, Evil), B = new ComparedTarget(Evil, Evil), Plan = Evil, Environment = new Dictionary<string, string> { [Evil] = Evil },
             Figures =
             [
                 new FigureComparison(figure, 1, 2, PerfVerdict.Slower, new RatioEstimate(2, 1.5, 3, 0.01), 0.001, null),

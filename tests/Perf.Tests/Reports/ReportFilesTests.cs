@@ -1,6 +1,5 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using NUnit.Framework;
+using Vsockspec.Perf.Comparing;
 using Vsockspec.Perf.Reports;
 using Vsockspec.Targets;
 
@@ -8,11 +7,6 @@ namespace Vsockspec.Perf.Tests.Reports;
 
 public sealed class ReportFilesTests
 {
-    private static readonly JsonSerializerOptions AsCompareWrites = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, Converters = { new JsonStringEnumConverter() },
-    };
-
     private string folder = "";
 
     [SetUp]
@@ -26,9 +20,8 @@ public sealed class ReportFilesTests
     {
         Directory.CreateDirectory(Path.Combine(folder, "run"));
         PerfJson.Write(SampleReports.FailedRun(), Path.Combine(folder, "run"));
-        string compare = Path.Combine(folder, "compare.json");
-        File.WriteAllText(compare, JsonSerializer.Serialize(SampleReports.Comparison(), AsCompareWrites));
-        ReportInput input = ReportFiles.Read([Path.Combine(folder, "run"), compare], null);
+        CompareJson.Write(SampleReports.Comparison(), folder);
+        ReportInput input = ReportFiles.Read([Path.Combine(folder, "run"), Path.Combine(folder, CompareJson.File)], null);
         Assert.That(PerfPage.Render(input), Is.EqualTo(PerfPage.Render(new ReportInput([SampleReports.FailedRun()], [SampleReports.Comparison()]))));
     }
 
@@ -52,7 +45,13 @@ public sealed class ReportFilesTests
     {
         if (comparison)
         {
-            File.WriteAllText(Path.Combine(folder, "compare.json"), JsonSerializer.Serialize(SampleReports.Comparison() with { Figures = [.. SampleReports.Comparison().Figures.Take(2)] }, AsCompareWrites));
+            CompareReport failed = SampleReports.Comparison() with
+            {
+                Figures = [.. SampleReports.Comparison().Figures.Take(2)],
+                Runs = [new RunPair(new Dictionary<string, double> { ["stream/guest-to-host/throughput/64"] = 900 }, null)],
+                Failure = new ComparedFailure("b", "new", 1, "it ended"),
+            };
+            CompareJson.Write(failed, folder);
         }
         else
         {

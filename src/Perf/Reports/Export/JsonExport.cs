@@ -87,6 +87,7 @@ internal static class JsonExport
         json.WriteString("b", report.B.Name);
         json.WriteString("startedAt", Csv.Time(report.StartedAt));
         json.WriteString("verdict", $"{report.Verdict}");
+        json.WriteString("failure", report.Failure?.Sentence);
         Array(json, "figures", report.Figures, static (json, f) =>
         {
             json.WriteStartObject();

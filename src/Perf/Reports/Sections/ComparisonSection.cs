@@ -10,6 +10,7 @@ internal sealed class ComparisonSection(CompareReport report, int index, bool is
 {
     private const int MostFigures = 1200;
     private const int MostRows = 24;
+    private const int LongestReason = 600;
 
     private readonly FigureComparison[] timed = [.. report.Figures.Where(f => f.Slowdown is not null).Take(MostFigures)];
     private readonly FigureComparison[] counted = [.. report.Figures.Where(f => f.Slowdown is null).Take(MostFigures)];
@@ -29,6 +30,15 @@ internal sealed class ComparisonSection(CompareReport report, int index, bool is
 
     public void Write(HtmlWriter html)
     {
+        if (report.Failure is { } failure)
+        {
+            using (html.Open(Tag.P))
+            {
+                html.Chip(new Status("failed", "fail", ""));
+                html.Text($" {Numbers.Cut(failure.Sentence, LongestReason)}. What follows was measured until then and decides nothing.");
+            }
+        }
+
         using (html.Open(Tag.P, Attr.Class("lead")))
         {
             html.Text($"A is {Numbers.Cut(report.A.Name, 60)}, B is {Numbers.Cut(report.B.Name, 60)}: {HtmlParts.Count(report.RunsEach, "run")} of each, in turn, a process for each run. "
