@@ -29,13 +29,9 @@ internal static class PerfHistoryCommand
             }
 
             string id = parsed.GetValue(run) ?? measured.StartedAt.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-            HistoryStore store = new(parsed.GetRequiredValue(history));
-            int added = 0;
-            foreach ((string series, double value) in Nightly.SeriesOf(measured))
-            {
-                added += store.Append(series, new HistoryEntry(HistoryEntry.CurrentSchema, id, measured.StartedAt, parsed.GetValue(commit), Nightly.MachineOf(measured), value)) ? 1 : 0;
-            }
-
+            string machine = Nightly.MachineOf(measured);
+            int added = new HistoryStore(parsed.GetRequiredValue(history)).Append(
+                [.. Nightly.SeriesOf(measured).Select(s => new HistoryLine(s.Series, new HistoryEntry(HistoryEntry.CurrentSchema, id, measured.StartedAt, parsed.GetValue(commit), machine, s.Value)))]);
             bench.Out.WriteLine(added == 0 ? $"run {id} is there already" : $"run {id}: {added} series");
             return ExitCodes.Passed;
         }));
@@ -49,21 +45,19 @@ internal static class PerfHistoryCommand
         command.SetAction(parsed => Guarded(() =>
         {
             string folder = parsed.GetRequiredValue(history);
-            HistoryStore store = new(folder);
+            IReadOnlyList<History> all = new HistoryStore(folder).ReadAll();
             Triage triage = Triage.Load(folder);
-            IReadOnlyList<string> all = store.Series();
             Trend trend = new(new ChangePointDetector(), all.Count);
             int regressions = 0;
-            foreach (string series in all)
+            foreach (History nights in all)
             {
-                History nights = store.Read(series);
                 foreach (string notice in nights.Notices)
                 {
                     bench.Error.WriteLine($"notice: {notice}");
                 }
 
-                IReadOnlyList<Step> steps = trend.Steps(nights, Nightly.BetterOf(series));
-                bench.Out.WriteLine($"{series}: {nights.Entries.Count} runs, {(steps.Count == 0 ? "no step" : $"{steps.Count} step{(steps.Count == 1 ? "" : "s")}")}");
+                IReadOnlyList<Step> steps = trend.Steps(nights, Nightly.BetterOf(nights.Series));
+                bench.Out.WriteLine($"{nights.Series}: {nights.Entries.Count} runs, {(steps.Count == 0 ? "no step" : $"{steps.Count} step{(steps.Count == 1 ? "" : "s")}")}");
                 foreach (Step step in steps)
                 {
                     TriageEntry? said = triage.Of(nights, step);

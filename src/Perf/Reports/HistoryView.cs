@@ -26,16 +26,14 @@ public sealed record HistoryView(IReadOnlyList<JudgedHistory> Series)
     /// <exception cref="DataFileException">What people say of the steps cannot be read.</exception>
     public static HistoryView Read(string folder)
     {
-        HistoryStore store = new(folder);
+        IReadOnlyList<History> all = new HistoryStore(folder).ReadAll();
         Triage triage = Triage.Load(folder);
-        IReadOnlyList<string> all = store.Series();
         Trend trend = new(new ChangePointDetector(), all.Count);
         return new HistoryView(
         [
-            .. all.Select(name =>
+            .. all.Select(history =>
             {
-                History history = store.Read(name);
-                Better better = Nightly.BetterOf(name);
+                Better better = Nightly.BetterOf(history.Series);
                 return new JudgedHistory(history, better, [.. trend.Steps(history, better).Select(step => new JudgedStep(step, triage.Of(history, step)))]);
             }),
         ]);

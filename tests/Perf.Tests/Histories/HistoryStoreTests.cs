@@ -99,6 +99,117 @@ public sealed class HistoryStoreTests
         Assert.That(store.Read(Series).Notices.Single(), Does.Contain(":2: run 'a' stands there twice"));
     }
 
+    /// <summary>
+    /// A writer that is stopped after anything that it did, and within a line too: all of the night is there for whoever reads, and the next writer, with whatever it brings, completes it.
+    /// </summary>
+    [Test]
+    public void Append_StoppedAnywhere_LeavesTheNightWhole([Range(1, 6)] int steps, [Values] bool withinALine)
+    {
+        _ = store.Append(Night("before"));
+        int left = steps;
+        HistoryStore stopped = new(folder) { Written = () => left = left > 1 ? left - 1 : throw new StoppedException() };
+        Assert.That(() => stopped.Append(Night("stopped")), Throws.TypeOf<StoppedException>());
+        if (withinALine && NightOf(steps - 1) is { } next)
+        {
+            File.AppendAllText(Path.Combine(folder, next.Replace('/', '~') + ".jsonl"), "{\"schema\":\"vsockspec-hi");
+        }
+
+        Assert.That(Runs(store), Is.EqualTo(Whole("before", "stopped")), "as it was left");
+        Assert.That(store.ReadAll().SelectMany(h => h.Notices), Is.Empty);
+        Assert.That(store.Append("another/series", Entry("next", 1)), Is.True);
+        Assert.That(Directory.GetFiles(folder, ".night*"), Is.Empty);
+        string[] files = [.. Directory.GetFiles(folder, "*.jsonl").Where(f => !f.Contains("another", StringComparison.Ordinal))];
+        Assert.That(files, Has.Length.EqualTo(5));
+        Assert.That(files.Select(f => File.ReadAllLines(f).Length), Is.All.EqualTo(2), "the lines themselves are there, once");
+        Assert.That(store.Append(Night("stopped")), Is.Zero, "and the same night again adds nothing");
+        Assert.That(store.Append(Night("after")), Is.EqualTo(5));
+        Assert.That(Runs(store).Where(r => r.Series != "another/series"), Is.EqualTo(Whole("before", "stopped", "after")));
+
+        static string? NightOf(int series) => series < 5 ? $"figure/{series}" : null;
+    }
+
+    /// <summary>What a writer wrote before its journal had its name, or of a journal that lost its end, was never begun.</summary>
+    [TestCase(".night.journal.part", 100)]
+    [TestCase(".night.journal.part", 0)]
+    [TestCase(".night.journal", 0)]
+    [TestCase(".night.journal", 30)]
+    [TestCase(".night.journal", 100)]
+    [TestCase(".night.journal", 600)]
+    public void Append_StoppedBeforeTheJournalWasWhole_LeavesNothing(string name, int length)
+    {
+        _ = store.Append(Night("before"));
+        HistoryStore stopped = new(folder) { Written = () => throw new StoppedException() };
+        Assert.That(() => stopped.Append(Night("stopped")), Throws.TypeOf<StoppedException>());
+        string journal = Path.Combine(folder, ".night.journal");
+        byte[] content = File.ReadAllBytes(journal);
+        Assert.That(content, Has.Length.GreaterThan(600));
+        File.Delete(journal);
+        File.WriteAllBytes(Path.Combine(folder, name), content[..length]);
+
+        Assert.That(Runs(store), Is.EqualTo(Whole("before")));
+        Assert.That(store.Append(Night("after")), Is.EqualTo(5));
+        Assert.That(Runs(store), Is.EqualTo(Whole("before", "after")));
+        Assert.That(Directory.GetFiles(folder, ".night*"), Is.Empty);
+    }
+
+    [TestCase("rubbish\n", ":1: no journal of a night: ")]
+    [TestCase("{\"schema\":\"vsockspec-history-night/2\",\"lines\":0}\n", ":1: no journal of a night: is of another version")]
+    [TestCase("{\"schema\":\"vsockspec-history-night/1\",\"lines\":1}\nnull\n", ":2: no journal of a night: series, run, machine or a positive value is missing")]
+    [TestCase("{\"schema\":\"vsockspec-history-night/1\",\"lines\":1}\n{\"series\":\"../../x\",\"entry\":{\"schema\":\"vsockspec-history/1\",\"run\":\"r\",\"machine\":\"m\",\"value\":1}}\n", "'../../x' is no name of a series")]
+    public void Journal_ThatIsNone_IsNamedByReadersAndWriters(string content, string expected)
+    {
+        _ = store.Append(Series, Entry("a", 1));
+        File.WriteAllText(Path.Combine(folder, ".night.journal"), content);
+        Assert.That(() => store.ReadAll(), Throws.TypeOf<HistoryException>().With.Message.Contains(expected));
+        Assert.That(() => store.Append(Series, Entry("b", 1)), Throws.TypeOf<HistoryException>().With.Message.Contains(expected));
+        Assert.That(Directory.GetFiles(folder, "*.jsonl"), Has.Length.EqualTo(1));
+    }
+
+    /// <summary>One series that cannot be read keeps a night from being begun.</summary>
+    [Test]
+    public void Append_WhereOneSeriesIsBroken_AddsNothing()
+    {
+        _ = store.Append(Night("before"));
+        File.AppendAllText(Path.Combine(folder, "figure~3.jsonl"), "rubbish\n");
+        Assert.That(() => store.Append(Night("next")), Throws.TypeOf<HistoryException>().With.Message.Contains("figure~3.jsonl:2: "));
+        Assert.That(File.ReadAllLines(Path.Combine(folder, "figure~0.jsonl")), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetFiles(folder, ".night*"), Is.Empty);
+    }
+
+    /// <summary>Writers of whole nights and a reader at once: every night is there, and nobody sees a part of one.</summary>
+    [Test]
+    [CancelAfter(120_000)]
+    public void ReadAll_WhileNightsAreAppended_SeesWholeNights()
+    {
+        _ = store.Append(Night("before"));
+        Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(() =>
+        {
+            for (int night = 0; night < 5; night++)
+            {
+                _ = new HistoryStore(folder).Append(Night($"{writer}-{night}"));
+            }
+        })));
+        List<string> parts = [];
+        do
+        {
+            parts.AddRange(store.ReadAll().SelectMany(h => h.Entries).GroupBy(e => e.Run).Where(run => run.Count() != 5).Select(run => $"{run.Key}: {run.Count()}"));
+        }
+        while (!writers.IsCompleted);
+        writers.Wait();
+        Assert.That(parts, Is.Empty);
+        Assert.That(store.ReadAll().Select(h => h.Entries.Count), Is.All.EqualTo(21));
+    }
+
+    /// <summary>A copy that nobody may write to, without the lock, can be read.</summary>
+    [Test]
+    public void ReadAll_OfACopyWithoutALock_ReadsItAndAddsNoFile()
+    {
+        _ = store.Append(Night("a"));
+        File.Delete(Path.Combine(folder, ".writer.lock"));
+        Assert.That(Runs(store), Is.EqualTo(Whole("a")));
+        Assert.That(Directory.GetFiles(folder), Has.Length.EqualTo(5));
+    }
+
     [TestCase("")]
     [TestCase("../x")]
     [TestCase("a b")]
@@ -107,5 +218,13 @@ public sealed class HistoryStoreTests
 
     private static HistoryEntry Entry(string run, double value) => new(HistoryEntry.CurrentSchema, run, DateTimeOffset.UnixEpoch, "c0ffee", "machine", value);
 
-    private string OnlyFile() => Directory.GetFiles(folder).Single();
+    private static HistoryLine[] Night(string run) => [.. Enumerable.Range(0, 5).Select(i => new HistoryLine($"figure/{i}", Entry(run, i + 1)))];
+
+    private static IEnumerable<(string Series, string Run)> Whole(params string[] runs) => from line in Night("") from run in runs select (line.Series, run);
+
+    private static IEnumerable<(string Series, string Run)> Runs(HistoryStore store) => store.ReadAll().SelectMany(h => h.Entries.Select(e => (h.Series, e.Run)));
+
+    private sealed class StoppedException : Exception;
+
+    private string OnlyFile() => Directory.GetFiles(folder, "*.jsonl").Single();
 }
