@@ -68,6 +68,11 @@ internal sealed class ReferenceBackEnd : IBackEndHandler, IDisposable
         }
 
         bool more = transmit.Process();
+        if (receive.IsPolled)
+        {
+            flows.ExpectAnswer();
+        }
+
         more |= receive.Process();
         if (flows.CanReceive)
         {

@@ -8,6 +8,9 @@ namespace Vsockspec.Reference;
 /// </summary>
 public sealed class ReferenceDevice : IDisposable
 {
+    /// <summary>How often polled queues are looked at before the kernel is asked what else there is, which is a system call each time.</summary>
+    private const int LooksBetweenWaits = 8;
+
     private readonly EventLoop loop = new();
     private readonly Timers timers = new();
     private readonly EventFd stop = new();
@@ -16,6 +19,7 @@ public sealed class ReferenceDevice : IDisposable
     private readonly Thread thread;
     private volatile bool stopping;
     private long allocatedBytes;
+    private uint looks;
     private bool disposed;
 
     private ReferenceDevice(ReferenceOptions options, DeviceParts parts, Action<string>? log)
@@ -95,7 +99,12 @@ public sealed class ReferenceDevice : IDisposable
             while (!stopping && !door.IsDone)
             {
                 bool more = backEnd.Process();
-                loop.Wait(more ? 0 : Shorter(timers.NextTimeout, backEnd.PollTimeout));
+                int wait = more ? 0 : Shorter(timers.NextTimeout, backEnd.PollTimeout);
+                if (more || wait != 0 || ++looks % LooksBetweenWaits == 0)
+                {
+                    loop.Wait(wait);
+                }
+
                 slowdown?.Pay();
                 timers.Run();
                 Volatile.Write(ref allocatedBytes, GC.GetAllocatedBytesForCurrentThread());

@@ -94,14 +94,14 @@ public sealed class PackedDeviceRing : DeviceRing
 
     public override bool CallNeeded()
     {
-        // As a driver must (section 2.8.21.3.1): the flags before looking at the driver's event suppression.
-        VirtioBarrier.Full();
         uint added = publishedSinceLook;
         if (added == 0)
         {
             return false;
         }
 
+        // As a driver must (section 2.8.21.3.1): the flags before looking at the driver's event suppression.
+        VirtioBarrier.Full();
         publishedSinceLook = 0;
         bool first = !looked;
         looked = true;

@@ -87,6 +87,11 @@ public sealed class SplitDeviceRing : DeviceRing
 
     public override void PublishUsed()
     {
+        if (nextUsed == published)
+        {
+            return;
+        }
+
         publishedSinceLook += (ushort)(nextUsed - published);
         published = nextUsed;
 
@@ -96,14 +101,14 @@ public sealed class SplitDeviceRing : DeviceRing
 
     public override bool CallNeeded()
     {
-        // As a driver must (section 2.7.13.4.1): the index before looking at flags or event.
-        VirtioBarrier.Full();
         uint added = publishedSinceLook;
         if (added == 0)
         {
             return false;
         }
 
+        // As a driver must (section 2.7.13.4.1): the index before looking at flags or event.
+        VirtioBarrier.Full();
         publishedSinceLook = 0;
         if (!Setup.EventIdx)
         {

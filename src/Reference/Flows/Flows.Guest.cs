@@ -168,6 +168,7 @@ internal sealed partial class Flows
             return;
         }
 
+        asked = flow;
         flow.Window.Forwarded += host.TakeForwarded();
         switch (state)
         {

@@ -19,6 +19,9 @@ internal sealed partial class Flows
     private readonly IoVectors pieces = new();
     private readonly RingStorage storage;
 
+    /// <summary>The flow that passed on data of the guest last; perhaps it has ended since.</summary>
+    private Connection? asked;
+
     public Flows(ReferenceOptions options, DeviceParts parts, EventLoop loop, Timers timers)
     {
         this.options = options;
@@ -43,6 +46,19 @@ internal sealed partial class Flows
 
     /// <summary>Passes on what was collected; comes before the chains it lies in are given back.</summary>
     public void FlushGather() => gather.Flush();
+
+    /// <summary>
+    /// The host application that got data last probably answers: its socket is read as if it had said that there is something, which takes one system call where waiting for it takes two. For
+    /// those who do not sleep.
+    /// </summary>
+    public void ExpectAnswer()
+    {
+        if (asked is { Phase: FlowPhase.Established, HostReadable: false, HostEnded: false, IsStalled: false, GuestReceives: true } flow)
+        {
+            flow.HostReadable = true;
+            outbox.Add(flow);
+        }
+    }
 
     /// <summary>Ends all flows without a word to the guest, which is gone or has been reset.</summary>
     public void DropAll()
@@ -73,6 +89,7 @@ internal sealed partial class Flows
         ReleaseHost(flow);
         timers.Cancel(flow);
         table.Remove(flow);
+        asked = null;
         flow.Phase = FlowPhase.Dead;
         flow.Owed = Owed.None;
     }

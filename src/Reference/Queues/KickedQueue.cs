@@ -20,7 +20,7 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
     /// <summary>The queue has no kick descriptor and must be looked at again and again.</summary>
     public bool IsPolled => Queue is { Polled: true } && !broken;
 
-    /// <summary>Chains taken so far, bad ones included.</summary>
+    /// <summary>Chains taken so far and kept, bad ones included.</summary>
     public long Taken { get; private set; }
 
     protected DeviceParts Parts { get; } = parts;
@@ -42,6 +42,11 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
         broken = false;
         IsAwake = true;
         FollowKick();
+        if (IsPolled)
+        {
+            ring.DisableKicks();
+            queue.LogRing();
+        }
     }
 
     /// <summary>Nothing of the queue is touched any more. Between batches no chain is in our hands.</summary>
@@ -91,6 +96,13 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
         return result == TakeResult.Chain;
     }
 
+    /// <summary>The chain stays in the ring, to be taken again.</summary>
+    protected void Untake(DeviceRing ring)
+    {
+        ring.Untake(Chain);
+        Taken--;
+    }
+
     /// <summary>Shows the driver what was completed and notifies it if it wants that.</summary>
     protected void EndBatch(DeviceRing ring)
     {
@@ -102,9 +114,27 @@ internal abstract class KickedQueue(EventLoop loop, DeviceParts parts, Action<Ba
         }
     }
 
-    /// <summary>Asks for kicks and sleeps; stays awake when something came meanwhile. False when it sleeps.</summary>
+    /// <summary>
+    /// Chains are taken now, and their kicks are not needed. A polled queue has said so once and for all: what it wrote at each look would take the line with the index away from the
+    /// driver, which looks at that.
+    /// </summary>
+    protected void BeginBatch(DeviceRing ring)
+    {
+        if (!IsPolled)
+        {
+            ring.DisableKicks();
+        }
+    }
+
+    /// <summary>Asks for kicks and sleeps; stays awake when something came meanwhile. False when it sleeps, or is looked at again anyway.</summary>
     protected bool SleepUnlessAvailable(DeviceRing ring)
     {
+        if (IsPolled)
+        {
+            IsAwake = false;
+            return false;
+        }
+
         IsAwake = !broken && ring.EnableKicks();
         Queue!.LogRing();
         return IsAwake;

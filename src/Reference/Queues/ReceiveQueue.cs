@@ -24,7 +24,7 @@ internal sealed class ReceiveQueue(EventLoop loop, Action<BackEndQueue> reportBr
             return false;
         }
 
-        ring.DisableKicks();
+        BeginBatch(ring);
         int left = BatchSize;
         bool empty = false;
         while (left > 0 && !empty && !flows.HasNothingToSend)
@@ -73,7 +73,7 @@ internal sealed class ReceiveQueue(EventLoop loop, Action<BackEndQueue> reportBr
 
         if (written == 0)
         {
-            ring.Untake(Chain);
+            Untake(ring);
         }
         else
         {

@@ -30,7 +30,7 @@ internal sealed class TransmitQueue(EventLoop loop, Action<BackEndQueue> reportB
             return false;
         }
 
-        ring.DisableKicks();
+        BeginBatch(ring);
         int left = BatchSize;
         bool empty = false;
         while (left > 0 && !empty && !waitsForReplies && !flows.IsGatherLarge)
@@ -48,7 +48,7 @@ internal sealed class TransmitQueue(EventLoop loop, Action<BackEndQueue> reportB
             }
             else
             {
-                ring.Untake(Chain);
+                Untake(ring);
                 waitsForReplies = true;
             }
         }
