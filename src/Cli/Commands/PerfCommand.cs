@@ -117,9 +117,9 @@ internal static class PerfCommand
         return command;
     }
 
-    internal static int Even(string option, int runs) => runs is >= 2 and <= MannWhitney.MostRuns && runs % 2 == 0
+    internal static int Even(string option, int runs) => runs is >= 2 and <= SignedRank.MostRuns && runs % 2 == 0
         ? runs
-        : throw new UsageException($"{option} {runs}: give an even number from 2 to {MannWhitney.MostRuns}");
+        : throw new UsageException($"{option} {runs}: give an even number from 2 to {SignedRank.MostRuns}");
 
     internal static Option<string> PlanOption() => new("--plan")
     {

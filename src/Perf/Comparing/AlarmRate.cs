@@ -28,14 +28,14 @@ public sealed record Rate(int Count, int Times)
 }
 
 /// <summary>A figure of one build, measured over and over.</summary>
-/// <param name="Spread">Standard deviation from run to run, as a part of the middle.</param>
+/// <param name="Spread">Standard deviation from run to run of what was measured, without what the machine did to all that was measured in the run, as a part of the middle.</param>
 /// <param name="Relabelled">How often it was called slower when the runs were labelled anew.</param>
 public sealed record FigureNoise(string Figure, double Spread, Rate Relabelled);
 
 /// <summary>How often a comparison accuses a build of being slower than itself.</summary>
 /// <param name="RunsEach">Runs under each of the two labels.</param>
 /// <param name="Relabelled">
-/// Of the real runs, labelled A and B anew within each group of four that followed one another: how often any figure was called slower. What the machine did in these very minutes is in
+/// Of the real runs, A and B exchanged in some of them: how often any figure was called slower. What the machine did in these very minutes is in
 /// it, heaps, drift and strays; but it is about these minutes only, and the labellings share their runs, so it has no interval.
 /// </param>
 /// <param name="Simulated">
@@ -47,10 +47,8 @@ public sealed record AlarmRates(int RunsEach, Rate Relabelled, Rate Simulated, R
 /// <summary>Measures the false alarms of the comparison itself, from runs of one build against the same build.</summary>
 public sealed class AlarmRate(CompareOptions options, int seed)
 {
-    private const int Group = 4;
-
-    /// <param name="a">The runs labelled A, in the order of measuring: A B B A.</param>
-    /// <param name="b">As many, labelled B.</param>
+    /// <param name="a">What was labelled A, a value for each run.</param>
+    /// <param name="b">What was labelled B, in the same runs.</param>
     /// <param name="times">How often the runs are labelled anew, and how many comparisons are simulated.</param>
     public AlarmRates Of(IReadOnlyList<IReadOnlyDictionary<Figure, double>> a, IReadOnlyList<IReadOnlyDictionary<Figure, double>> b, int times, CancellationToken cancellation)
     {
@@ -73,7 +71,7 @@ public sealed class AlarmRate(CompareOptions options, int seed)
         }
 
         Figure[] gates = [.. figures.Where(f => f.Role == FigureRole.Gate)];
-        Dictionary<Figure, double> spreads = figures.ToDictionary(f => f, f => Spread([.. a.Concat(b).Select(run => run[f])]));
+        Dictionary<Figure, double> spreads = figures.ToDictionary(f => f, f => Spread([.. a.Select(run => run[f])], [.. b.Select(run => run[f])]));
         PerfVerdict[] simulated = [.. Enumerable.Range(0, times).Select(_ => Simulate([.. gates.Select(g => (g, spreads[g]))], judgement, random, cancellation))];
         return new AlarmRates(
             a.Count,
@@ -84,20 +82,19 @@ public sealed class AlarmRate(CompareOptions options, int seed)
     }
 
     /// <summary>
-    /// Two of four runs that followed one another become A, the others B: the same build under both labels, so any choice might have been the one that was measured. Over longer
-    /// stretches runs are not exchanged, because the machine may have drifted, which A B B A is there for.
+    /// In each run the two targets, which are the same build, are exchanged or not: either might have been the one that was called A. Values of different runs are not exchanged, because
+    /// the machine may have drifted, which measuring both in turn is there for.
     /// </summary>
     private static (List<IReadOnlyDictionary<Figure, double>> A, List<IReadOnlyDictionary<Figure, double>> B) Relabel(
         IReadOnlyList<IReadOnlyDictionary<Figure, double>> a, IReadOnlyList<IReadOnlyDictionary<Figure, double>> b, Random random)
     {
         List<IReadOnlyDictionary<Figure, double>> first = [];
         List<IReadOnlyDictionary<Figure, double>> second = [];
-        for (int pair = 0; pair < a.Count; pair += Group / 2)
+        for (int run = 0; run < a.Count; run++)
         {
-            IReadOnlyDictionary<Figure, double>[] four = [.. a.Skip(pair).Take(Group / 2), .. b.Skip(pair).Take(Group / 2)];
-            random.Shuffle(four);
-            first.AddRange(four[..(four.Length / 2)]);
-            second.AddRange(four[(four.Length / 2)..]);
+            bool isExchanged = random.Next(2) == 1;
+            first.Add((isExchanged ? b : a)[run]);
+            second.Add((isExchanged ? a : b)[run]);
         }
 
         return (first, second);
@@ -128,16 +125,17 @@ public sealed class AlarmRate(CompareOptions options, int seed)
         IReadOnlyDictionary<Figure, double> MakeUp() => figures.ToDictionary(f => f.Figure, f => Math.Exp(f.Spread * random.NextNormal()));
     }
 
-    private static double Spread(double[] values)
+    /// <summary>Of one target within its run, as their ratios tell it: what the machine did to both is not in it.</summary>
+    private static double Spread(double[] first, double[] second)
     {
         // A count may be 0; such a figure is not simulated.
-        if (values.Any(v => v <= 0))
+        if (first.Concat(second).Any(v => v <= 0))
         {
             return 0;
         }
 
-        double[] logs = [.. values.Select(v => Math.Log(v))];
+        double[] logs = RatioEstimate.Differences(first, second);
         double mean = logs.Average();
-        return Math.Sqrt(logs.Sum(l => (l - mean) * (l - mean)) / Math.Max(1, logs.Length - 1));
+        return Math.Sqrt(logs.Sum(l => (l - mean) * (l - mean)) / Math.Max(1, logs.Length - 1) / 2);
     }
 }

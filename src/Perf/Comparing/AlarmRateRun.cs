@@ -47,6 +47,6 @@ public sealed class AlarmRateRun(IDeviceTarget target, PerfPlan plan, CompareOpt
 
         // Simulated are comparisons as people make them, with more runs when inconclusive.
         CompareOptions usual = new() { RunsEach = options.RunsEach, MostRunsEach = Math.Max(options.RunsEach, new CompareOptions().MostRunsEach), Tolerance = options.Tolerance, ErrorRate = options.ErrorRate };
-        return new AlarmRate(usual, seed).Of([.. compared.Runs.Select(pair => Known(pair.A!))], [.. compared.Runs.Select(pair => Known(pair.B!))], times, cancellation);
+        return new AlarmRate(usual, seed).Of([.. compared.Runs.Select(pair => Known(pair.A))], [.. compared.Runs.Select(pair => Known(pair.B))], times, cancellation);
     }
 }

@@ -9,22 +9,22 @@ namespace Vsockspec.Perf.Comparing;
 /// <param name="Digest">SHA-256 of the program; null where there is none.</param>
 public sealed record ComparedTarget(string Name, string? Digest);
 
-/// <summary>The values of one run of each target, by the figures' names; null: the comparison ended before that run.</summary>
-public sealed record RunPair(IReadOnlyDictionary<string, double>? A, IReadOnlyDictionary<string, double>? B);
+/// <summary>The values of both targets in one run, by the figures' names.</summary>
+public sealed record RunPair(IReadOnlyDictionary<string, double> A, IReadOnlyDictionary<string, double> B);
 
 /// <summary>How a target ended a comparison.</summary>
 /// <param name="Which"><c>a</c> or <c>b</c>.</param>
-/// <param name="Run">Its run, counted from 1; 0: the one before those that count.</param>
+/// <param name="Run">The run, counted from 1; 0: the one before those that count.</param>
 /// <param name="Why">One sentence, with the workload.</param>
 public sealed record ComparedFailure(string Which, string Target, int Run, string Why)
 {
     /// <summary>Which target failed, when and how.</summary>
-    public string Sentence => $"{Which} ({Target}) failed in {(Run == 0 ? "the run before those that count" : $"its run {Run}")}: {Why}";
+    public string Sentence => $"{Which} ({Target}) failed in {(Run == 0 ? "the run before those that count" : $"run {Run}")}: {Why}";
 }
 
 /// <summary><c>compare.json</c>, see reports/schema/compare.schema.json.</summary>
-/// <param name="RunsEach">Runs that were measured of both.</param>
-/// <param name="Figures">None where there are fewer than two runs of a target.</param>
+/// <param name="RunsEach">Whole runs.</param>
+/// <param name="Figures">None where there are fewer than two runs.</param>
 public sealed record CompareReport(
     string Schema,
     ComparedTarget A,
@@ -38,7 +38,7 @@ public sealed record CompareReport(
 {
     public const string CurrentSchema = "vsockspec-compare/1";
 
-    /// <summary>Every run, in the order of measuring; the n-th of each were not measured at the same time, only in turn.</summary>
+    /// <summary>Every run, in the order of measuring; after a failure also the one that it broke off, with the workloads that both had carried.</summary>
     public IReadOnlyList<RunPair> Runs { get; init; } = [];
 
     /// <summary>Of the machine, over the whole time.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Vsockspec.Perf.Fitness;
 using Vsockspec.Perf.Measuring;
 using Vsockspec.Perf.Plans;
@@ -7,7 +8,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Perf.Comparing;
 
 /// <summary>How a comparison is made.</summary>
-/// <param name="RunsEach">Runs of each target before the first look; even.</param>
+/// <param name="RunsEach">Runs, of both targets, before the first look; even.</param>
 /// <param name="MostRunsEach">While something is inconclusive, runs are added in groups of <paramref name="RunsEach"/> up to here.</param>
 public sealed record CompareOptions(int RunsEach = 10, int MostRunsEach = 30, double Tolerance = Comparison.UsualTolerance, double ErrorRate = Comparison.UsualErrorRate)
 {
@@ -15,13 +16,10 @@ public sealed record CompareOptions(int RunsEach = 10, int MostRunsEach = 30, do
     public int Looks => (MostRunsEach + RunsEach - 1) / RunsEach;
 }
 
-/// <summary>Measures two targets in turn, a process for each run, and judges the second by the first.</summary>
+/// <summary>Measures two targets in turn, run by run, and judges the second by the first.</summary>
 public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPlan plan, CompareOptions options, TimeProvider time, Action<string> progress)
 {
-    /// <summary>Runs between two looks at the machine; A B B A is whole after so many.</summary>
-    private const int RunsBetweenLooks = 4;
-
-    /// <summary>Of each target; one alone does not tell what varies.</summary>
+    /// <summary>One alone does not tell what varies.</summary>
     private const int FewestRuns = 2;
 
     /// <summary>The machine that is watched while it measures, so that an unfit one ends the comparison; null: nothing is said about it.</summary>
@@ -36,8 +34,8 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
     {
         DateTimeOffset started = time.GetUtcNow();
         FitnessWatch? watch = Machine is null ? null : new FitnessWatch(Machine);
-        List<IReadOnlyDictionary<Figure, double>> a = [];
-        List<IReadOnlyDictionary<Figure, double>> b = [];
+        List<PairValues> runs = [];
+        PairValues broken = new();
         ComparedFailure? failure = null;
         if (!EvenIfUnfit && watch?.SoFar is { AreFit: false } unfit)
         {
@@ -45,43 +43,40 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             return Report();
         }
 
+        int run = 0;
         try
         {
-            MeasureAll();
+            PairRun pair = new(first, second, plan);
+            IReadOnlyDictionary<string, long> volumes = pair.Volumes(cancellation);
+            pair.Measure(volumes, new PairValues(), cancellation);
+            do
+            {
+                for (int left = Math.Min(options.RunsEach, options.MostRunsEach - runs.Count); left > 0; left--)
+                {
+                    run++;
+                    broken = new PairValues();
+                    pair.Measure(volumes, broken, cancellation);
+                    runs.Add(broken);
+                    broken = new PairValues();
+                    if (!IsStillFit())
+                    {
+                        return Report();
+                    }
+                }
+            }
+            while (IsOpen() && runs.Count < options.MostRunsEach);
         }
-        catch (PerfException) when (failure is not null)
+        catch (PairException e) when (run == 0 && e.InnerException is TargetException never)
         {
+            ExceptionDispatchInfo.Throw(never);
+        }
+        catch (PairException e)
+        {
+            failure = new ComparedFailure(e.IsFirst ? "a" : "b", (e.IsFirst ? first : second).Name, run, e.Message);
             progress(failure.Sentence);
         }
 
         return Report();
-
-        void MeasureAll()
-        {
-            IReadOnlyDictionary<string, long> volumes = Of(isFirst: true, run: 0, run => run.Volumes(cancellation));
-            _ = Of(isFirst: false, run: 0, run => run.Measure(volumes, cancellation));
-            while (true)
-            {
-                foreach (bool isFirst in Interleaving.Abba(Math.Min(options.RunsEach, options.MostRunsEach - a.Count)))
-                {
-                    cancellation.ThrowIfCancellationRequested();
-                    List<IReadOnlyDictionary<Figure, double>> runs = isFirst ? a : b;
-                    runs.Add(Of(isFirst, runs.Count + 1, run => run.Measure(volumes, cancellation)));
-                    if ((a.Count + b.Count) % RunsBetweenLooks == 0 && !IsStillFit())
-                    {
-                        return;
-                    }
-                }
-
-                IReadOnlyList<FigureComparison> figures = Judged();
-                int open = figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Inconclusive);
-                progress($"{a.Count} runs each: {figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Slower)} figures slower, {open} inconclusive");
-                if (open == 0 || a.Count >= options.MostRunsEach)
-                {
-                    return;
-                }
-            }
-        }
 
         bool IsStillFit()
         {
@@ -95,7 +90,17 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             return true;
         }
 
-        IReadOnlyList<FigureComparison> Judged() => Math.Min(a.Count, b.Count) < FewestRuns ? [] : new Judgement(options.Tolerance, options.ErrorRate / options.Looks).Of(a, b);
+        bool IsOpen()
+        {
+            IReadOnlyList<FigureComparison> figures = Judged();
+            int open = figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Inconclusive);
+            progress($"{runs.Count} runs: {figures.Count(f => f.Decides && f.Verdict == PerfVerdict.Slower)} figures slower, {open} inconclusive");
+            return open > 0;
+        }
+
+        IReadOnlyList<FigureComparison> Judged() => runs.Count < FewestRuns
+            ? []
+            : new Judgement(options.Tolerance, options.ErrorRate / options.Looks).Of([.. runs.Select(r => r.First)], [.. runs.Select(r => r.Second)]);
 
         CompareReport Report() => new(
             CompareReport.CurrentSchema,
@@ -105,28 +110,14 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
             started,
             environment,
             options,
-            Math.Min(a.Count, b.Count),
+            runs.Count,
             Judged())
         {
             Conditions = watch?.SoFar ?? new Conditions([]),
-            Runs = [.. Enumerable.Range(0, Math.Max(a.Count, b.Count)).Select(i => new RunPair(ByName(a.ElementAtOrDefault(i)), ByName(b.ElementAtOrDefault(i))))],
+            Runs = [.. runs.Append(broken).Where(r => r.First.Count > 0).Select(r => new RunPair(ByName(r.First), ByName(r.Second)))],
             Failure = failure,
         };
-
-        T Of<T>(bool isFirst, int run, Func<SingleRun, T> measure)
-        {
-            IDeviceTarget target = isFirst ? first : second;
-            try
-            {
-                return measure(new SingleRun(target, plan));
-            }
-            catch (Exception e) when (e is PerfException || (e is TargetException && run > 0))
-            {
-                failure = new ComparedFailure(isFirst ? "a" : "b", target.Name, run, e.Message);
-                throw new PerfException(failure.Sentence);
-            }
-        }
     }
 
-    private static Dictionary<string, double>? ByName(IReadOnlyDictionary<Figure, double>? run) => run?.ToDictionary(f => f.Key.Name, f => f.Value);
+    private static Dictionary<string, double> ByName(IReadOnlyDictionary<Figure, double> run) => run.ToDictionary(f => f.Key.Name, f => f.Value);
 }

@@ -13,7 +13,7 @@ public sealed record FigureComparison(Figure Figure, double First, double Second
     public bool Decides => Figure.Role == FigureRole.Gate || (Figure.Role == FigureRole.Counter && Why is null);
 }
 
-/// <summary>Judges all figures of two groups of runs together.</summary>
+/// <summary>Judges all figures of two targets together, from runs in which both were measured.</summary>
 /// <param name="tolerance">As <see cref="Comparison.Tolerance"/>.</param>
 /// <param name="errorRate">Of each interval, and of the whole family of figures for the claim that one is slower.</param>
 public sealed class Judgement(double tolerance, double errorRate)

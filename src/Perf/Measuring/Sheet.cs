@@ -13,8 +13,7 @@ public sealed class Sheet
 
     public IReadOnlyList<Measurement> Measurements => [.. order.Select(figure => new Measurement(figure, values[figure], BesideOf(figure)))];
 
-    /// <summary>The last value of each figure: all there is where a workload ran once.</summary>
-    public IReadOnlyDictionary<Figure, double> Last => order.ToDictionary(figure => figure, figure => values[figure][^1]);
+    public IReadOnlyDictionary<Figure, double> Medians => order.ToDictionary(figure => figure, figure => Summary.Median(values[figure]));
 
     public IReadOnlyList<LatencyRecord> Latencies => latencies;
 

@@ -29,12 +29,12 @@ public enum PerfVerdict
     Failed,
 }
 
-/// <summary>Two groups of runs of one figure. The run is the unit: what was measured within one run is already one value.</summary>
+/// <summary>The runs of two targets, one figure of each. The run, in which both were measured in turn, is the unit: what was measured within it is already one value for each.</summary>
 /// <param name="Slowdown">How many times slower (or dearer) the second is, whichever way of the figure is better: above 1 is worse.</param>
 /// <param name="Tolerance">0.03: a change of 3 % does not matter.</param>
 /// <param name="PSlower">The probability of seeing the second so much slower, or more, if it were slower by no more than the tolerance.</param>
-/// <param name="Modes">Not null: the runs of a group lie in heaps rather than around one value, so that no ratio describes them; says which group.</param>
-public sealed record Comparison(RatioEstimate Slowdown, double Tolerance, double PSlower, int FirstRuns, int SecondRuns, string? Modes)
+/// <param name="Modes">Not null: the ratios of the runs lie in heaps rather than around one value, so that none describes them; says so.</param>
+public sealed record Comparison(RatioEstimate Slowdown, double Tolerance, double PSlower, int Runs, string? Modes)
 {
     /// <summary>An interval misses the true ratio once in a hundred comparisons.</summary>
     public const double UsualErrorRate = 0.01;
@@ -51,7 +51,7 @@ public sealed record Comparison(RatioEstimate Slowdown, double Tolerance, double
     };
 
     /// <param name="first">One value for each run of what is the yardstick.</param>
-    /// <param name="second">One value for each run of what is judged.</param>
+    /// <param name="second">One value for each run of what is judged, in the same order.</param>
     /// <exception cref="ArgumentException">As <see cref="RatioEstimate.Of"/>; the tolerance is negative.</exception>
     public static Comparison Of(ReadOnlySpan<double> first, ReadOnlySpan<double> second, Better better, double tolerance = UsualTolerance, double errorRate = UsualErrorRate)
     {
@@ -60,10 +60,10 @@ public sealed record Comparison(RatioEstimate Slowdown, double Tolerance, double
         // A cost in place of a rate: then more is worse in both.
         double[] before = Costs(first, better);
         double[] after = Costs(second, better);
-        double[] within = [.. after.Select(cost => cost / (1 + tolerance))];
-        string? modes = Modality.IsSplit(before) ? "the runs of the first" : Modality.IsSplit(after) ? "the runs of the second" : null;
-        return new Comparison(
-            RatioEstimate.Of(before, after, errorRate), tolerance, MannWhitney.SecondIsGreater(before, within), first.Length, second.Length, modes is null ? null : modes + " lie in more than one heap");
+        double[] differences = RatioEstimate.Differences(before, after);
+        double[] beyond = [.. differences.Select(d => d - Math.Log(1 + tolerance))];
+        string? modes = Modality.IsSplit([.. differences.Select(Math.Exp)]) ? "the ratios of the runs lie in more than one heap" : null;
+        return new Comparison(RatioEstimate.Of(before, after, errorRate), tolerance, SignedRank.IsPositive(beyond), first.Length, modes);
     }
 
     private static double[] Costs(ReadOnlySpan<double> values, Better better)

@@ -34,7 +34,7 @@ public sealed class AlarmRateTests
     }
 
     /// <summary>
-    /// A rule of which the rate can be counted: four runs a side, no tolerance, an interval that errs one time in five. Of the 70 orders of eight values seven are called slower.
+    /// A rule of which the rate can be counted: four runs, no tolerance, an interval that errs one time in five. Of the 16 ways to be greater or less one is called slower.
     /// </summary>
     [Test]
     public void AlarmRate_OfARuleThatErrsOften_IsWhatCountingGives()
@@ -43,10 +43,10 @@ public sealed class AlarmRateTests
         Random random = new(3);
         Dictionary<Figure, double>[] runs = [.. Enumerable.Range(0, 8).Select(_ => new Dictionary<Figure, double> { [Trip] = ComparisonTests.Runs(random, 20, 0.02, 1)[0] })];
         AlarmRates rates = new AlarmRate(eager, seed: 1).Of(runs[..4], runs[4..], 4000, default);
-        Assert.That(rates.Simulated.Part, Is.EqualTo(0.1).Within(0.015));
+        Assert.That(rates.Simulated.Part, Is.EqualTo(1 / 16.0).Within(0.012));
     }
 
-    /// <summary>Labels change within a group of four only, so that drift over the session accuses nobody; exchanged freely it would.</summary>
+    /// <summary>Labels change within a run only, so that drift over the session accuses nobody; exchanged freely it would.</summary>
     [Test]
     public void AlarmRate_OfAMachineThatDrifts_AccusesNobody()
     {
@@ -69,7 +69,7 @@ public sealed class AlarmRateTests
     {
         Dictionary<Figure, double>[] four = [.. new[] { 1.0, 1, 2, 2 }.Select(count => new Dictionary<Figure, double> { [Packets] = count })];
         AlarmRates rates = new AlarmRate(new CompareOptions(2, 2), seed: 1).Of(four[..2], four[2..], 3000, default);
-        Assert.That(rates.Relabelled.Part, Is.EqualTo(1 / 6.0).Within(0.03), "of the six ways to choose two of four, one puts both small counts first");
+        Assert.That(rates.Relabelled.Part, Is.EqualTo(1 / 4.0).Within(0.03), "of the four ways to exchange in two runs, one puts both small counts first");
         Assert.That(rates.Figures.Single().Relabelled.Count, Is.EqualTo(rates.Relabelled.Count));
     }
 
