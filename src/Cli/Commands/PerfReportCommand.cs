@@ -35,7 +35,7 @@ internal static class PerfReportCommand
         return command;
     }
 
-    private static ReportInput Read(IEnumerable<string> places, string? history)
+    private static ReportInput Read(IReadOnlyCollection<string> places, string? history)
     {
         try
         {

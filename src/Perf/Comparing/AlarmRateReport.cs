@@ -37,19 +37,34 @@ public sealed record AlarmRateReport(
     /// <param name="folder">None where it is not there.</param>
     public static Rate Nights(string folder)
     {
-        if (!Directory.Exists(folder))
-        {
-            return new Rate(0, 0);
-        }
+        bool[] alarms = [.. ReadNights(folder).Where(night => night.Conditions.AreFit).Select(night => night.Accused.Count > 0)];
+        return new Rate(alarms.Count(a => a), alarms.Length);
+    }
 
-        bool[] alarms = [.. Directory.EnumerateDirectories(folder)
+    /// <summary>The reports in the folders of a folder, one at a time, in the order of their names; what is no report is left out.</summary>
+    /// <param name="folder">None where it is not there.</param>
+    internal static IEnumerable<AlarmRateReport> ReadNights(string folder) => !Directory.Exists(folder)
+        ? []
+        : Directory.EnumerateDirectories(folder)
             .Where(night => Path.GetFileName(night)[0] != '.')
             .Order(StringComparer.Ordinal)
             .Take(MostNights)
-            .Select(night => Read(Path.Combine(night, File)))
-            .Where(night => night is { Schema: CurrentSchema, Accused: not null, Conditions.Checks: not null } && night.Conditions.Checks.All(c => c is { Grade: not ConditionGrade.Unfit }))
-            .Select(night => night!.Accused.Count > 0)];
-        return new Rate(alarms.Count(a => a), alarms.Length);
+            .Select(Read)
+            .OfType<AlarmRateReport>();
+
+    /// <summary>The report in a folder; null: there is none, or what is there is none.</summary>
+    internal static AlarmRateReport? Read(string folder)
+    {
+        try
+        {
+            FileInfo info = new(Path.Combine(folder, File));
+            AlarmRateReport? report = info.Exists && info.Length <= LargestReport ? JsonSerializer.Deserialize<AlarmRateReport>(System.IO.File.ReadAllBytes(info.FullName), PerfJson.Options) : null;
+            return report is { Schema: CurrentSchema } && IsWhole(report) ? report : null;
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <summary>For people, with what each number claims.</summary>
@@ -78,18 +93,12 @@ public sealed record AlarmRateReport(
         return text.ToString();
     }
 
-    private static AlarmRateReport? Read(string file)
-    {
-        try
-        {
-            FileInfo info = new(file);
-            return info.Exists && info.Length <= LargestReport ? JsonSerializer.Deserialize<AlarmRateReport>(System.IO.File.ReadAllBytes(file), PerfJson.Options) : null;
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    /// <summary>The serializer leaves out what is missing; nothing that a reader relies on may be.</summary>
+    private static bool IsWhole(AlarmRateReport report) =>
+        report is { Target.Name: not null, Plan: not null, Conditions.Checks: not null, Options: not null, Accused: not null }
+        && report.Conditions.Checks.All(c => c is { Name: not null, Observed: not null })
+        && report.Accused.All(figure => figure is not null)
+        && (report.Rates is not { } rates || rates is { Relabelled: not null, Simulated: not null, SimulatedOpen: not null });
 
     private static string Interval(Rate rate) => string.Create(CultureInfo.InvariantCulture, $"{rate.Lower * 100:0.00} to {rate.Upper * 100:0.00} % (95 %)");
 }

@@ -23,7 +23,7 @@ public static class PerfPage
         ISection[] sections =
         [
             .. input.Comparisons.Select((c, i) => new ComparisonSection(c, i, input.Comparisons.Count == 1)),
-            .. input.History is { } history ? [new HistorySection(history)] : Array.Empty<ISection>(),
+            .. input.History is { } history ? [new HistorySection(history), new AlarmRateSection(history.Alarms)] : Array.Empty<ISection>(),
             .. targets.SelectMany(SectionsOf),
             new DataSection(files),
             new WordsSection(),

@@ -27,7 +27,7 @@ public static class ReportFiles
     /// <param name="history">Folder of a history; null: none.</param>
     /// <exception cref="DataFileException">One of them, or what people say of the history's steps, cannot be read; the message names file and remedy.</exception>
     /// <exception cref="Histories.HistoryException">The history cannot be read.</exception>
-    public static ReportInput Read(IEnumerable<string> places, string? history)
+    public static ReportInput Read(IReadOnlyCollection<string> places, string? history)
     {
         List<PerfReport> runs = [];
         List<CompareReport> comparisons = [];
@@ -48,7 +48,7 @@ public static class ReportFiles
             }
         }
 
-        return new ReportInput(runs, comparisons, history is null ? null : HistoryView.Read(history));
+        return new ReportInput(runs, comparisons, history is null ? null : HistoryView.Read(history, places.Where(Directory.Exists)));
     }
 
     private static string FileOf(string place)

@@ -79,7 +79,8 @@ public sealed partial class PerfHtmlTests
             Options = new CompareOptions { Tolerance = double.NaN },
             Figures = [.. SampleReports.Comparison().Figures.Select((f, i) => f with { First = double.NaN, Slowdown = i % 2 == 0 ? new RatioEstimate(double.NaN, 0, double.PositiveInfinity, 0) : null, Verdict = (PerfVerdict)99 })],
         };
-        HistoryView history = new([new JudgedHistory(new History("x", [], ["cut off"]), Better.Lower, []), new JudgedHistory(new History("y", [Entry(double.NaN)], []), Better.Lower, [])]);
+        AlarmRateReport alarm = SampleReports.Alarm() with { Accused = [], Verdict = (PerfVerdict)99, Options = new CompareOptions { Tolerance = double.NaN }, Rates = new AlarmRates(-1, new Rate(7, 0), new Rate(9, 3), new Rate(-4, -4), []) };
+        HistoryView history = new([new JudgedHistory(new History("x", [], ["cut off"]), Better.Lower, []), new JudgedHistory(new History("y", [Entry(double.NaN)], []), Better.Lower, [])]) { Alarms = new AlarmNights(alarm, new Rate(0, 0)) };
         foreach (PerfReport each in (PerfReport[])[run, run with { Workloads = [] }, run with { Workloads = [run.Workloads[0]] }])
         {
             ReportInput input = new([each], [comparison, comparison with { Figures = [] }], history);
@@ -145,8 +146,8 @@ public sealed partial class PerfHtmlTests
     [TestCase("equivalent", "Inconclusive", "2 of 13 figures that decide are open")]
     [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "because of load (3.1 before the run)")]
     [TestCase("slower-unfit", "Inconclusive: the machine was not fit", "seemed slower or dearer than")]
-    [TestCase("history", "Became worse: 1 lasting step", "between c0ffee000053 and c0ffee000054")]
     [TestCase("broken", "new failed", "b (new) failed in its run 7: it ended. 10 runs of each were measured until then.")]
+    [TestCase("history", "Became worse: 1 lasting step", "between c0ffee000053 and c0ffee000054")]
     public void Headline_OfAPage_SaysWhatMatters(string which, string headline, string text)
     {
         ReportInput input = which switch
@@ -156,8 +157,8 @@ public sealed partial class PerfHtmlTests
             "stopped" => new([SampleReports.Run() with { Workloads = [.. SampleReports.Run().Workloads.Take(5)] }], []),
             "slower" => new([], [SampleReports.Comparison()]),
             "slower-unfit" => new([], [SampleReports.Comparison() with { Conditions = SampleReports.Unfit }]),
-            "equivalent" => new([], [SampleReports.Comparison(1.004)]),
             "broken" => new([], [SampleReports.Comparison() with { Failure = new ComparedFailure("b", "new", 7, "it ended.") }]),
+            "equivalent" => new([], [SampleReports.Comparison(1.004)]),
             "history" => new([SampleReports.Run()], [], SampleReports.History()),
             _ => new([SampleReports.Run()], []),
         };
@@ -233,8 +234,9 @@ public sealed partial class PerfHtmlTests
         };
         HistoryEntry[] entries = [.. Enumerable.Range(0, 30).Select(i => new HistoryEntry(HistoryEntry.CurrentSchema, $"{i}{Evil}", SampleReports.Start.AddDays(i), Evil, Evil, i < 15 ? 10 : 20))];
         JudgedStep step = new(new Step(new ChangePoint(15, 10, 20, 0), entries[14], entries[15], true, true), null);
+        AlarmRateReport alarm = SampleReports.Alarm() with { Target = new ComparedTarget(Evil, Evil), Plan = Evil, Accused = [Evil, Evil] };
         JudgedStep told = step with { Said = new TriageEntry(Evil, Evil, TriageState.Explained, Evil, Evil) };
-        return new ReportInput([run], [comparison], new HistoryView([new JudgedHistory(new History(Evil, entries, [Evil]), Better.Lower, [step]), new JudgedHistory(new History(Evil + "/" + Evil, entries, []), Better.Lower, [told])]));
+        return new ReportInput([run], [comparison], new HistoryView([new JudgedHistory(new History(Evil, entries, [Evil]), Better.Lower, [step]), new JudgedHistory(new History(Evil + "/" + Evil, entries, []), Better.Lower, [told])]) { Alarms = new AlarmNights(alarm, new Rate(1, 2)) });
     }
 
     private static XDocument Parse(byte[] html) => XDocument.Parse(Assets().Replace(Encoding.UTF8.GetString(html), "$1$2").Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));

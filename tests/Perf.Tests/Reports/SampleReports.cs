@@ -118,8 +118,22 @@ internal static class SampleReports
             Judged("stream/host-to-guest/throughput/65536", Better.Higher, i => i < nights / 2 ? 1800 : 2010),
             Judged("stream/round-trip/p50/64", Better.Lower, i => i < nights / 3 ? 12 : 13.1, new TriageEntry("stream/round-trip/p50/64", "r", TriageState.Explained, "somebody", "checks every header twice, wanted")),
             .. Enumerable.Range(0, quiet).Select(n => Judged($"stream/guest-to-host/kicks/{64 << n}", Better.Lower, _ => 3 + n)),
-        ]);
+        ]) { Alarms = new AlarmNights(Alarm(), new Rate(2, 89)) };
     }
+
+    /// <summary>A night whose comparison with itself accused it.</summary>
+    public static AlarmRateReport Alarm() => new(
+        AlarmRateReport.CurrentSchema,
+        new ComparedTarget("reference", null),
+        "smoke",
+        Start,
+        Machine,
+        Fit,
+        new CompareOptions(10, 10),
+        PerfVerdict.Slower,
+        ["stream/guest-to-host/throughput/4096"],
+        new AlarmRates(10, new Rate(12, 1000), new Rate(3, 1000), new Rate(410, 1000), [new FigureNoise("stream/guest-to-host/throughput/4096", 0.021, new Rate(12, 1000))]),
+        new Rate(2, 89));
 
     /// <summary>A run with that many figures.</summary>
     public static PerfReport Many(int figures) => Run() with
