@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 using Vsockspec.Perf;
 using Vsockspec.Perf.Comparing;
@@ -29,12 +31,15 @@ public sealed class NightlyScriptTests
         Assert.That(exitCode, Is.EqualTo(1), output);
         string night = terminal.PathOf("history/nights/first");
         string summary = File.ReadAllText(Path.Combine(night, "summary.md"));
+        string page = File.ReadAllText(Path.Combine(night, "report.html"));
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Directory.GetFiles(night).Select(Path.GetFileName), Is.SupersetOf(new[] { "perf.json", "alarm-rate.json", "report.html", "summary.md" }));
             Assert.That(summary, Does.StartWith("# Night first: reference, c39\n").And.Contain("**A confirmed regression that nobody has looked at.**"));
             Assert.That(summary, Does.Match($@"{Series}: 40 runs, 1 step\n  2026-01-31  c29\.\.c30  .* worse, confirmed\n"));
-            Assert.That(summary, Does.Contain("false alarms stand here").And.Contain("the page's summary stands here"));
+            Assert.That(summary, Does.Contain("false alarms stand here").And.Contain("# Became worse: 1 lasting step\n").And.Contain($"{Series} by "));
+            Assert.That(page, Does.Contain("id=\"history\"").And.Contain("id=\"throughput\"").And.Contain("between c29 and c30"));
+            Assert.That(page, Does.Contain("id=\"alarms\"").And.Contain("a/figure/1"), "tonight's is counted, though the night is not over");
             Assert.That(Directory.GetFileSystemEntries(terminal.PathOf("history/nights")), Has.Length.EqualTo(1));
         }
 
@@ -43,7 +48,8 @@ public sealed class NightlyScriptTests
         Prepare(terminal, Report(901) with { StartedAt = Tonight.AddDays(1) });
         (exitCode, output) = Nightly(terminal, "second");
         Assert.That(exitCode, Is.Zero, output);
-        Assert.That(File.ReadAllText(terminal.PathOf("history/nights/second/summary.md")), Does.Contain("No confirmed regression that nobody has looked at.").And.Contain("; Acknowledged by me: I am at it"));
+        Assert.That(File.ReadAllText(terminal.PathOf("history/nights/second/summary.md")), Does.Contain("No confirmed regression that nobody has looked at.").And.Contain("; Acknowledged by me: I am at it").And.Contain("\n# Measured\n").And.Contain("\nNo new regression: "));
+        Assert.That(Regex.Count(File.ReadAllText(terminal.PathOf("history/nights/second/report.html")), "<td[^>]*>2</td>"), Is.EqualTo(2), "both nights had a false alarm, of two");
     }
 
     [Test]
@@ -67,7 +73,7 @@ public sealed class NightlyScriptTests
         (int exitCode, string output) = Nightly(terminal, "first");
         Assert.That(exitCode, Is.EqualTo(1), output);
         Assert.That(new HistoryStore(terminal.PathOf("history")).Read(Series).Entries, Has.Count.EqualTo(1));
-        Assert.That(File.ReadAllText(terminal.PathOf("history/nights/first/summary.md")), Does.Contain("**The target failed; what was measured is kept.**"));
+        Assert.That(File.ReadAllText(terminal.PathOf("history/nights/first/summary.md")), Does.Contain("**The target failed; what was measured is kept.**").And.Contain("# 1 workload failed\n"));
     }
 
     /// <summary>Two nights at once on one history: one waits for the other, and both are there.</summary>
@@ -112,7 +118,7 @@ public sealed class NightlyScriptTests
         Assert.That(File.ReadAllText(file), Is.EqualTo(line));
     }
 
-    /// <summary>A night that is killed at any moment leaves whole lines; the same night again completes it.</summary>
+    /// <summary>A night that is killed at any moment is there as a whole or not at all; the same night again completes it.</summary>
     [Test]
     public void Append_KilledAnywhere_IsWholeOrNotThere()
     {
@@ -129,14 +135,14 @@ public sealed class NightlyScriptTests
             _ = process.WaitForExit(delay);
             process.Kill();
             process.WaitForExit();
+            int there = Directory.Exists(terminal.PathOf("history")) ? new HistoryStore(terminal.PathOf("history")).ReadAll().Count(h => h.Entries.Any(e => e.Run == $"r{kill}")) : 0;
+            Assert.That(there, Is.Zero.Or.EqualTo(150), $"killed after {delay} ms");
             Assert.That(Direct([.. append, "--run", $"r{kill}"]), Is.Zero, $"killed after {delay} ms");
         }
 
         HistoryStore store = new(terminal.PathOf("history"));
         Assert.That(store.Series(), Has.Count.EqualTo(150));
         foreach (string series in store.Series())
-            int there = Directory.Exists(terminal.PathOf("history")) ? new HistoryStore(terminal.PathOf("history")).ReadAll().Count(h => h.Entries.Any(e => e.Run == $"r{kill}")) : 0;
-            Assert.That(there, Is.Zero.Or.EqualTo(150), $"killed after {delay} ms");
         {
             History history = store.Read(series);
             Assert.That(history.Entries.Select(e => e.Run), Is.EquivalentTo(Enumerable.Range(0, 6).Select(i => $"r{i}")), series);
@@ -178,6 +184,10 @@ public sealed class NightlyScriptTests
     {
         Directory.CreateDirectory(terminal.PathOf("prepared"));
         PerfJson.Write(report, terminal.PathOf("prepared"));
+        AlarmRateReport alarm = new(
+            AlarmRateReport.CurrentSchema, new ComparedTarget("reference", null), "smoke", report.StartedAt, new Dictionary<string, string>(), new Conditions([]), new CompareOptions(), PerfVerdict.Slower, ["a/figure/1"], null, new Rate(1, 1));
+        File.WriteAllText(terminal.PathOf("prepared/alarm-rate.json"), JsonSerializer.Serialize(alarm, PerfJson.Options));
+        File.WriteAllText(terminal.PathOf("prepared/alarm-rate.md"), "false alarms stand here\n");
         string script = terminal.Write("vsockspec", $$"""
             #!/bin/sh
             action="$1 $2"
@@ -188,8 +198,7 @@ public sealed class NightlyScriptTests
             done
             case $action in
               'perf run') cp '{{terminal.PathOf("prepared")}}/perf.json' "$out"; exit {{exitCode}} ;;
-              'perf alarm-rate') echo 'false alarms stand here' > "$out/alarm-rate.md"; echo '{}' > "$out/alarm-rate.json" ;;
-              'perf report') echo '<html>' > "$out/report.html"; echo "the page's summary stands here" > "$out/summary.md" ;;
+              'perf alarm-rate') cp '{{terminal.PathOf("prepared")}}'/alarm-rate.* "$out" ;;
               *) exec {{string.Join(' ', Program)}} "$@" ;;
             esac
             """);
