@@ -41,7 +41,7 @@ public sealed class PerfCompareTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(exitCode, Is.EqualTo(1), terminal.Out + terminal.Error);
-            Assert.That(terminal.Error, Does.StartWith("vsockspec: b (flaky) failed in its run 2: "));
+            Assert.That(terminal.Error, Does.StartWith("vsockspec: b (flaky) failed in run 2: "));
             Assert.That(Directory.GetFiles(terminal.PathOf("out")).Select(Path.GetFileName), Is.SupersetOf(["compare.json", "report.html", "summary.md"]));
         }
 
@@ -49,7 +49,7 @@ public sealed class PerfCompareTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.Verdict, Is.EqualTo(PerfVerdict.Failed));
-            Assert.That(report.Runs.Single().A!.Keys, Is.EquivalentTo(report.Runs.Single().B!.Keys).And.Contain("stream/host-to-guest/throughput/65536"));
+            Assert.That(report.Runs.Single().A.Keys, Is.EquivalentTo(report.Runs.Single().B.Keys).And.Contain("stream/host-to-guest/throughput/65536"));
             Assert.That(File.ReadAllText(terminal.PathOf("out/summary.md")), Does.StartWith("# flaky against reference: Failed\n").And.Contain($"**{report.Failure!.Sentence}.**"));
         }
     }

@@ -16,7 +16,7 @@ internal static class PerfAlarmRateCommand
     {
         Option<string> target = new("--target") { Description = "A built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> plan = PerfCommand.PlanOption();
-        Option<int> runs = new("--runs") { Description = "Runs under each of two labels; even.", DefaultValueFactory = _ => new CompareOptions().RunsEach, HelpName = "N" };
+        Option<int> runs = new("--runs") { Description = "Runs, of the target twice in turn.", DefaultValueFactory = _ => new CompareOptions().RunsEach, HelpName = "N" };
         Option<int> times = new("--times") { Description = "How often the runs are labelled anew, and how many comparisons are simulated.", DefaultValueFactory = _ => 1000, HelpName = "N" };
         Option<int> seed = new("--seed") { Description = "The same seed labels and simulates alike.", DefaultValueFactory = _ => 1, HelpName = "N" };
         Option<string?> nights = new("--nights") { Description = "Folder of earlier nights, each with its alarm-rate.json: they are counted.", HelpName = "DIR" };
@@ -24,7 +24,7 @@ internal static class PerfAlarmRateCommand
         Command command = new("alarm-rate", "Compare a target with itself and say how often such a comparison accuses it; exit code 3 when the machine was unfit.") { target, plan, runs, times, seed, nights, output };
         command.SetAction((parsed, cancellation) =>
         {
-            int each = PerfCommand.Even("--runs", parsed.GetValue(runs));
+            int each = PerfCommand.Runs("--runs", parsed.GetValue(runs));
             int many = parsed.GetValue(times) is var n and >= 1 and <= MostTimes ? n : throw new UsageException($"--times {parsed.GetValue(times)}: give 1 to {MostTimes}");
             IDeviceTarget judged = BuiltInTargets.Find(parsed.GetRequiredValue(target), bench.Suites).ToTarget();
             PerfPlan chosen = PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites));

@@ -70,15 +70,15 @@ internal static class PerfCommand
         Option<string> first = new("--a") { Description = "The yardstick: a built-in target or the path of a manifest.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> second = new("--b") { Description = "What is judged by it.", DefaultValueFactory = _ => BuiltInTargets.Default, HelpName = "T" };
         Option<string> plan = PlanOption();
-        Option<int> runs = new("--runs") { Description = "Runs of each before the first look; even.", DefaultValueFactory = _ => usual.RunsEach, HelpName = "N" };
-        Option<int> most = new("--most-runs") { Description = "Runs of each at most, while something is inconclusive; even.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
+        Option<int> runs = new("--runs") { Description = "Runs, of both in turn, before the first look.", DefaultValueFactory = _ => usual.RunsEach, HelpName = "N" };
+        Option<int> most = new("--most-runs") { Description = "Runs at most, while something is inconclusive.", DefaultValueFactory = _ => usual.MostRunsEach, HelpName = "N" };
         Option<double> tolerance = new("--tolerance") { Description = "A change that does not matter, in percent.", DefaultValueFactory = _ => usual.Tolerance * 100, HelpName = "PERCENT" };
         Option<string?> output = new("--out") { Description = "Folder for compare.json, report.html and summary.md; a new one under out/ by default.", HelpName = "DIR" };
         Option<bool> evenIfUnfit = new("--even-if-unfit") { Description = "Go on measuring on an unfit machine; the verdict is Inconclusive all the same." };
         Command command = new("compare", "Measure two targets in turn and say whether the second is slower.") { first, second, plan, runs, most, tolerance, evenIfUnfit, output };
         command.SetAction((parsed, cancellation) =>
         {
-            CompareOptions options = new(Even("--runs", parsed.GetValue(runs)), Even("--most-runs", parsed.GetValue(most)), parsed.GetValue(tolerance) / 100);
+            CompareOptions options = new(Runs("--runs", parsed.GetValue(runs)), Runs("--most-runs", parsed.GetValue(most)), parsed.GetValue(tolerance) / 100);
             if (options.MostRunsEach < options.RunsEach)
             {
                 throw new UsageException($"--most-runs {options.MostRunsEach}: is less than --runs {options.RunsEach}");
@@ -117,9 +117,9 @@ internal static class PerfCommand
         return command;
     }
 
-    internal static int Even(string option, int runs) => runs is >= 2 and <= SignedRank.MostRuns && runs % 2 == 0
+    internal static int Runs(string option, int runs) => runs is >= 2 and <= SignedRank.MostRuns
         ? runs
-        : throw new UsageException($"{option} {runs}: give an even number from 2 to {SignedRank.MostRuns}");
+        : throw new UsageException($"{option} {runs}: give a whole number from 2 to {SignedRank.MostRuns}");
 
     internal static Option<string> PlanOption() => new("--plan")
     {

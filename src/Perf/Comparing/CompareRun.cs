@@ -8,7 +8,7 @@ using Vsockspec.Targets;
 namespace Vsockspec.Perf.Comparing;
 
 /// <summary>How a comparison is made.</summary>
-/// <param name="RunsEach">Runs, of both targets, before the first look; even.</param>
+/// <param name="RunsEach">Runs, of both targets, before the first look.</param>
 /// <param name="MostRunsEach">While something is inconclusive, runs are added in groups of <paramref name="RunsEach"/> up to here.</param>
 public sealed record CompareOptions(int RunsEach = 10, int MostRunsEach = 30, double Tolerance = Comparison.UsualTolerance, double ErrorRate = Comparison.UsualErrorRate)
 {

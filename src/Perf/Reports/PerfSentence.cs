@@ -66,11 +66,11 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
         {
             return new PerfSentence(
                 $"{Numbers.Cut(failure.Target, 40)} failed",
-                $"{Numbers.Cut(failure.Sentence, 60 + LongestReason).TrimEnd('.')}. {HtmlParts.Count(report.RunsEach, "run")} of each {(report.RunsEach == 1 ? "was" : "were")} measured until then. What was measured is kept and decides nothing.",
+                $"{Numbers.Cut(failure.Sentence, 60 + LongestReason).TrimEnd('.')}. {HtmlParts.Count(report.RunsEach, "run")} {(report.RunsEach == 1 ? "was" : "were")} measured until then. What was measured is kept and decides nothing.",
                 "fail");
         }
 
-        string rest = $" {HtmlParts.Count(report.RunsEach, "run")} of each, in turn; a change of {Numbers.Percent(report.Options.Tolerance)} does not matter.";
+        string rest = $" {HtmlParts.Count(report.RunsEach, "run")}, both in turn in each; a change of {Numbers.Percent(report.Options.Tolerance)} does not matter.";
         if (!report.Conditions.AreFit)
         {
             string seemed = slower.Length == 0 ? $"No figure seemed slower in {after} than in {before}." : $"{after} seemed slower or dearer than {before} in {slower.Length} of {HtmlParts.Count(deciding.Length, "figure")}: {Named(slower)}.";

@@ -19,16 +19,17 @@ public sealed class CompareRunTests
 {
     private const string Figure = "stream/guest-to-host/throughput/64";
 
-    /// <summary>The first instance of a target is the run before those that count, and A B B A begins with a.</summary>
-    [TestCase("b", 3, Fault.Dies, 3, 2, "the target ended with an exception: broken on purpose")]
-    [TestCase("b", 1, Fault.Corrupts, 1, 0, "wrong bytes at the host at position ")]
-    [TestCase("a", 2, Fault.Corrupts, 1, 2, "wrong bytes at the host at position ")]
-    [TestCase("b", 0, Fault.Corrupts, 0, 0, "wrong bytes at the host at position ")]
-    [TestCase("a", 0, Fault.Corrupts, 0, 0, "wrong bytes at the host at position ")]
-    public void Comparison_WithATargetThatGoesWrong_KeepsTheRunsUntilThen(string which, int run, Fault fault, int runsOfA, int runsOfB, string why)
+    /// <summary>The first instance of a target is in the run before those that count; of a there is one more before it, to find out how much a slice carries.</summary>
+    [TestCase("b", 3, 3, Fault.Dies, 2, "the target ended with an exception: broken on purpose")]
+    [TestCase("b", 1, 1, Fault.Corrupts, 0, "wrong bytes at the host at position ")]
+    [TestCase("a", 3, 2, Fault.Corrupts, 1, "wrong bytes at the host at position ")]
+    [TestCase("b", 0, 0, Fault.Corrupts, 0, "wrong bytes at the host at position ")]
+    [TestCase("a", 0, 0, Fault.Corrupts, 0, "wrong bytes at the host at position ")]
+    [TestCase("a", 1, 0, Fault.Corrupts, 0, "wrong bytes at the host at position ")]
+    public void Comparison_WithATargetThatGoesWrong_KeepsTheRunsUntilThen(string which, int faultyInstance, int run, Fault fault, int runs, string why)
     {
         FaultyTarget sound = new(_ => Fault.None);
-        FaultyTarget faulty = new(instance => instance == run ? fault : Fault.None);
+        FaultyTarget faulty = new(instance => instance == faultyInstance ? fault : Fault.None);
         CompareReport report = Run(which == "a" ? faulty : sound, which == "b" ? faulty : sound);
         using InstanceFolder folder = InstanceFolder.Create();
         CompareReport kept = Kept(report, folder.Path);
@@ -38,12 +39,11 @@ public sealed class CompareRunTests
             Assert.That(kept.Verdict, Is.EqualTo(PerfVerdict.Failed));
             Assert.That(kept.Failure, Is.EqualTo(report.Failure));
             Assert.That((kept.Failure!.Which, kept.Failure.Target, kept.Failure.Run), Is.EqualTo((which, "faulty", run)));
-            Assert.That(kept.Failure.Sentence, Does.StartWith($"{which} (faulty) failed in {(run == 0 ? "the run before those that count" : $"its run {run}")}: ").And.Contain(why));
-            Assert.That(kept.Runs.Count(pair => pair.A is not null), Is.EqualTo(runsOfA));
-            Assert.That(kept.Runs.Count(pair => pair.B is not null), Is.EqualTo(runsOfB));
-            Assert.That(kept.Runs.SelectMany(pair => (IReadOnlyDictionary<string, double>?[])[pair.A, pair.B]).OfType<IReadOnlyDictionary<string, double>>().Select(values => values[Figure]), Is.All.GreaterThan(0));
-            Assert.That(kept.RunsEach, Is.EqualTo(Math.Min(runsOfA, runsOfB)));
-            Assert.That(kept.Figures.Count > 0, Is.EqualTo(runsOfB >= 2 && runsOfA >= 2), "one run alone does not tell what varies");
+            Assert.That(kept.Failure.Sentence, Does.StartWith($"{which} (faulty) failed in {(run == 0 ? "the run before those that count" : $"run {run}")}: ").And.Contain(why));
+            Assert.That(kept.Runs, Has.Count.EqualTo(runs));
+            Assert.That(kept.Runs.SelectMany(pair => (double[])[pair.A[Figure], pair.B[Figure]]), Is.All.GreaterThan(0));
+            Assert.That(kept.RunsEach, Is.EqualTo(runs));
+            Assert.That(kept.Figures.Count > 0, Is.EqualTo(runs >= 2), "one run alone does not tell what varies");
             Assert.That(summary, Does.StartWith("# faulty failed\n").And.Contain(why).And.Contain("decides nothing"));
             Assert.That(PerfPage.Render(new ReportInput([], [kept])), Is.Not.Empty);
         }
@@ -56,7 +56,7 @@ public sealed class CompareRunTests
         FaultyTarget faulty = new(instance => instance < 2 ? Fault.None : throw new TargetException("it did not come up"));
         CompareReport report = Run(new FaultyTarget(_ => Fault.None), faulty);
         Assert.That(report.Failure, Is.EqualTo(new ComparedFailure("b", "faulty", 2, "it did not come up")));
-        Assert.That(report.Runs.Select(pair => (pair.A is not null, pair.B is not null)), Is.EqualTo(((bool, bool)[])[(true, true)]));
+        Assert.That(report.Runs, Has.Count.EqualTo(1));
     }
 
     [Test]
@@ -82,7 +82,7 @@ public sealed class CompareRunTests
         CompareReport kept = Kept(report, folder.Path);
         Assert.That(kept.Failure, Is.Null);
         Assert.That(kept.Verdict, Is.Not.EqualTo(PerfVerdict.Failed));
-        Assert.That(kept.Runs.Select(pair => (pair.A is not null, pair.B is not null)), Is.All.EqualTo((true, true)));
+        Assert.That(kept.Runs, Has.Count.EqualTo(4));
         Assert.That(kept.Figures.Select(f => f.Figure.Name), Does.Contain(Figure));
     }
 

@@ -26,7 +26,7 @@ public sealed class SheetTests
         Assert.That(sheet.Measurements[0].Values, Is.EqualTo((double[])[100, 110]));
         Assert.That(sheet.Measurements[0].Beside!.Ratio(sheet.Measurements[0]), Is.EqualTo(new Summary(0.5, 0.5, 0.5)));
         Assert.That(sheet.Measurements[1].Beside, Is.Null);
-        Assert.That(sheet.Last[Rate], Is.EqualTo(110));
+        Assert.That(sheet.Medians[Rate], Is.EqualTo(105));
     }
 
     [Test]

@@ -48,7 +48,7 @@ public sealed class ReportFilesTests
             CompareReport failed = SampleReports.Comparison() with
             {
                 Figures = [.. SampleReports.Comparison().Figures.Take(2)],
-                Runs = [new RunPair(new Dictionary<string, double> { ["stream/guest-to-host/throughput/64"] = 900 }, null)],
+                Runs = [new RunPair(new Dictionary<string, double> { ["stream/guest-to-host/throughput/64"] = 900 }, new Dictionary<string, double>())],
                 Failure = new ComparedFailure("b", "new", 1, "it ended"),
             };
             CompareJson.Write(failed, folder);
