@@ -11,6 +11,9 @@ public sealed class ReferenceDevice : IDisposable
     /// <summary>How often polled queues are looked at before the kernel is asked what else there is, which is a system call each time.</summary>
     private const int LooksBetweenWaits = 8;
 
+    /// <summary>Of a slowed device that polls: to ask what has to be paid takes a system call, too, which must stay below what is paid.</summary>
+    private const int LooksBetweenPayments = 2 * LooksBetweenWaits;
+
     private readonly EventLoop loop = new();
     private readonly Timers timers = new();
     private readonly EventFd stop = new();
@@ -100,12 +103,17 @@ public sealed class ReferenceDevice : IDisposable
             {
                 bool more = backEnd.Process();
                 int wait = more ? 0 : Shorter(timers.NextTimeout, backEnd.PollTimeout);
-                if (more || wait != 0 || ++looks % LooksBetweenWaits == 0)
+                bool looksOnly = !more && wait == 0 && ++looks % LooksBetweenWaits != 0;
+                if (!looksOnly)
                 {
                     loop.Wait(wait);
                 }
 
-                slowdown?.Pay();
+                if (!looksOnly && (more || wait != 0 || looks % LooksBetweenPayments == 0))
+                {
+                    slowdown?.Pay();
+                }
+
                 timers.Run();
                 Volatile.Write(ref allocatedBytes, GC.GetAllocatedBytesForCurrentThread());
             }

@@ -24,7 +24,7 @@ public sealed class PairException(bool isFirst, string message, Exception? inner
 public sealed class PairRun(IDeviceTarget first, IDeviceTarget second, PerfPlan plan)
 {
     /// <summary>Of each target, for each workload; even.</summary>
-    private const int Slices = 16;
+    private const int Slices = 24;
 
     /// <summary>
     /// How much a slice of each workload carries, by its name: all slices of a target together take about as long as the plan wants. As the first target does it; both carry the same.

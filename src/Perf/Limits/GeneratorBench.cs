@@ -15,6 +15,9 @@ internal sealed class GeneratorBench : IPacketSink, IDisposable
     private const int BatchPackets = 64;
     private const int LooksBetweenYields = 64;
 
+    /// <summary>Of small packets so many that both ends work on for a while without a look at the same line.</summary>
+    private const int SmallBuffers = 192;
+
     /// <summary>Of large packets a core's cache holds so many.</summary>
     private const int LargeBuffers = 24;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
@@ -45,7 +48,7 @@ internal sealed class GeneratorBench : IPacketSink, IDisposable
             Features = VirtioFeatures.Version1 | VirtioFeatures.Stream | VirtioFeatures.EventIdx,
             QueueSize = 256,
             RxBufferSize = (uint)(VsockHeader.Size + Pattern.Short.Period),
-            RxBuffers = size < Pattern.Short.Period ? BatchPackets : LargeBuffers,
+            RxBuffers = size < Pattern.Short.Period ? SmallBuffers : LargeBuffers,
         };
         auditor = new Auditor(GuestCid, options.Features);
         driver = new RawDriver(device, new Timeline(Patience), options, auditor, GuestCid, seed: 1);
