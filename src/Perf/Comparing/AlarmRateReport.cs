@@ -78,7 +78,7 @@ public sealed record AlarmRateReport(
             return text.AppendLine(c, $"Not measured, the machine was unfit: {FitnessWatch.WhyUnfit(Conditions)}.").ToString();
         }
 
-        text.AppendLine(c, $"Plan {Plan}, {rates.RunsEach} runs under each label in turn (A B B A), tolerance {Options.Tolerance * 100:0.##} %, error rate {Options.ErrorRate * 100:0.##} %.").AppendLine();
+        text.AppendLine(c, $"Plan {Plan}, {rates.RunsEach} runs, the target twice in turn in each (A B B A), tolerance {Options.Tolerance * 100:0.##} %, error rate {Options.ErrorRate * 100:0.##} %.").AppendLine();
         text.AppendLine("| | accused | of | says |").AppendLine("|---|---:|---:|---|");
         text.AppendLine(c, $"| this night | {(Accused.Count > 0 ? 1 : 0)} | 1 | {(Accused.Count > 0 ? $"false alarm: {string.Join(", ", Accused)}" : $"{Verdict}")} |");
         text.AppendLine(c, $"| nights so far | {SoFar.Count} | {SoFar.Times} | the true rate is {Interval(SoFar)}: nights are independent of each other |");

@@ -62,7 +62,7 @@ internal sealed class AlarmRateSection(AlarmNights nights) : ISection
             html.Fact("last night's target", Numbers.Cut(last.Target.Name, LongestName));
             html.Fact("plan", Numbers.Cut(last.Plan, LongestName));
             html.Fact("started", Numbers.Minute(last.StartedAt));
-            html.Fact("runs", last.Rates is { } rates ? $"{HtmlParts.Number(rates.RunsEach)} under each label in turn, tolerance {Numbers.Percent(last.Options.Tolerance)}" : null);
+            html.Fact("runs", last.Rates is { } rates ? $"{HtmlParts.Number(rates.RunsEach)}, the target twice in turn in each; tolerance {Numbers.Percent(last.Options.Tolerance)}" : null);
         }
     }
 
