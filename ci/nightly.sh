@@ -5,7 +5,7 @@
 #
 # PLAN         what is measured: a plan of suites/perf (default: nightly)
 # ALARM_PLAN   the plan of the comparison with itself (default: smoke)
-# ALARM_RUNS   its runs under each of two labels, even; 0: none (default: 10)
+# ALARM_RUNS   its runs, the target twice in turn in each; 0: none (default: 10)
 # COMMIT       what is measured (default: the commit of this tree)
 # NIGHT        names the night (default: the time)
 # VSOCKSPEC    the command of vsockspec (default: this tree is built)
