@@ -25,11 +25,14 @@ public static class PerfJson
     };
 
     /// <summary>Replaces the report in a folder, in one piece: whoever reads it meanwhile, or after a crash, has a whole one.</summary>
-    public static void Write(PerfReport report, string folder)
+    public static void Write(PerfReport report, string folder) => Replace(Path.Combine(folder, File), report, Options);
+
+    /// <summary>Replaces a document in one piece.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    internal static void Replace<T>(string file, T document, JsonSerializerOptions options)
     {
-        string file = Path.Combine(folder, File);
         string draft = file + ".part";
-        System.IO.File.WriteAllBytes(draft, JsonSerializer.SerializeToUtf8Bytes(report, Options));
+        System.IO.File.WriteAllBytes(draft, JsonSerializer.SerializeToUtf8Bytes(document, options));
         System.IO.File.Move(draft, file, overwrite: true);
     }
 
