@@ -173,10 +173,10 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         }
 
         Guests?.Leave();
-        return Stage.Refusal(workload, BenchOn(stage, cancellation));
+        return Stage.Refusal(workload, BenchOn(stage, workload, cancellation));
     }
 
-    private Bench BenchOn(Stage stage, CancellationToken cancellation) => stage.Bench(plan.SecondsPerTransfer, Patience, cancellation) with { Guests = Guests };
+    private Bench BenchOn(Stage stage, IWorkload workload, CancellationToken cancellation) => stage.Bench(workload, plan.SecondsPerTransfer, Patience, cancellation) with { Guests = Guests };
 
     /// <returns>As <see cref="WorkloadResult.IsSteady"/>.</returns>
     private bool? Repeat(Stage stage, IWorkload workload, Sheet sheet, CancellationToken cancellation)
@@ -220,7 +220,7 @@ public sealed class PerfRun(IDeviceTarget target, PerfPlan plan, IReadOnlyDictio
         // A target that is started inherits our place, so it is started before we take ours; and so would a guest.
         T Placed<T>(Func<Bench, T> work)
         {
-            Bench bench = BenchOn(stage, cancellation);
+            Bench bench = BenchOn(stage, workload, cancellation);
             using CpuAffinity? place = workload.IsFromGuest ? null : Placement.Driver();
             return work(bench);
         }

@@ -137,6 +137,6 @@ internal static class PerfCommand
     internal static Dictionary<string, string> Facts()
     {
         EnvironmentInfo environment = EnvironmentInfo.OfThisMachine();
-        return new() { ["kernel"] = environment.Kernel, ["cpu"] = environment.Cpu, ["cores"] = $"{environment.Cores}", ["dotnet"] = environment.DotNet };
+        return new() { ["kernel"] = environment.Kernel, ["cpu"] = environment.Cpu, ["cores"] = $"{environment.Cores}", ["dotnet"] = environment.DotNet, ["placement"] = Placement.Description };
     }
 }

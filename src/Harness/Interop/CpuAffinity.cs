@@ -9,11 +9,12 @@ public sealed unsafe class CpuAffinity : IDisposable
 
     private CpuAffinity(cpu_set_t before) => this.before = before;
 
-    /// <summary>Numbers of the processors that the calling thread may use now, ascending; empty where the system does not tell.</summary>
-    public static IReadOnlyList<int> Allowed()
+    /// <summary>Numbers of the processors that a thread may use now, ascending; empty where the system does not tell, or there is no such thread.</summary>
+    /// <param name="thread">Its number; 0: the calling one.</param>
+    public static IReadOnlyList<int> Allowed(int thread = 0)
     {
         cpu_set_t set = default;
-        if (LibC.sched_getaffinity(0, sizeof(cpu_set_t), &set) < 0)
+        if (LibC.sched_getaffinity(thread, sizeof(cpu_set_t), &set) < 0)
         {
             return [];
         }
@@ -36,18 +37,19 @@ public sealed unsafe class CpuAffinity : IDisposable
     public static CpuAffinity? Pin(int cpu)
     {
         cpu_set_t before = default;
-        cpu_set_t one = Only(cpu);
+        cpu_set_t one = Of([cpu]);
         return LibC.sched_getaffinity(0, sizeof(cpu_set_t), &before) >= 0 && LibC.sched_setaffinity(0, sizeof(cpu_set_t), &one) == 0
             ? new CpuAffinity(before)
             : null;
     }
 
-    /// <summary>Keeps a process that has one thread on one processor, with all it starts from then on; false where the system refuses, and it runs where it did.</summary>
-    /// <param name="cpu">One of <see cref="Allowed"/>.</param>
-    public static bool PinProcess(int id, int cpu)
+    /// <summary>Keeps a thread (of a process that has one: the process) on some processors, with all that it starts from then on; false where the system refuses, and it runs where it did.</summary>
+    /// <param name="thread">Its number.</param>
+    /// <param name="cpus">Some of <see cref="Allowed"/>.</param>
+    public static bool Place(int thread, params ReadOnlySpan<int> cpus)
     {
-        cpu_set_t one = Only(cpu);
-        return LibC.sched_setaffinity(id, sizeof(cpu_set_t), &one) == 0;
+        cpu_set_t set = Of(cpus);
+        return LibC.sched_setaffinity(thread, sizeof(cpu_set_t), &set) == 0;
     }
 
     public void Dispose()
@@ -56,13 +58,17 @@ public sealed unsafe class CpuAffinity : IDisposable
         _ = LibC.sched_setaffinity(0, sizeof(cpu_set_t), &set);
     }
 
-    private static cpu_set_t Only(int cpu)
+    private static cpu_set_t Of(ReadOnlySpan<int> cpus)
     {
-        cpu_set_t one = default;
-        Span<byte> bits = new(&one, sizeof(cpu_set_t));
-        ArgumentOutOfRangeException.ThrowIfNegative(cpu);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(cpu, 8 * bits.Length);
-        bits[cpu / 8] |= (byte)(1 << (cpu % 8));
-        return one;
+        cpu_set_t set = default;
+        Span<byte> bits = new(&set, sizeof(cpu_set_t));
+        foreach (int cpu in cpus)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(cpu);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(cpu, 8 * bits.Length);
+            bits[cpu / 8] |= (byte)(1 << (cpu % 8));
+        }
+
+        return set;
     }
 }

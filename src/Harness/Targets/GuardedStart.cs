@@ -34,7 +34,7 @@ internal static class GuardedStart
         Guardian.Watch(process.Id);
         if (cpu is { } one)
         {
-            _ = CpuAffinity.PinProcess(process.Id, one);
+            _ = CpuAffinity.Place(process.Id, one);
         }
 
         using Stream gate = process.StandardInput.BaseStream;

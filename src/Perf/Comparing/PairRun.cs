@@ -96,7 +96,7 @@ public sealed class PairRun(IDeviceTarget first, IDeviceTarget second, PerfPlan 
                 }
 
                 // A target that is started inherits our place, so it is started before we take ours.
-                Bench bench = stage.Bench(plan.SecondsPerTransfer / Slices, Bench.UsualPatience, cancellation);
+                Bench bench = stage.Bench(workload, plan.SecondsPerTransfer / Slices, Bench.UsualPatience, cancellation);
                 if (Stage.Refusal(workload, bench) is not null)
                 {
                     return false;

@@ -18,7 +18,7 @@ internal static class Relay
         {
             using EventFd kick = new();
             using EventFd call = new();
-            SecondThread relay = SecondThread.Start(() => Pass(kick, near, call, times, size), isPlaced: false);
+            SecondThread relay = SecondThread.Start(() => Pass(kick, near, call, times, size), Placement.Target);
             SecondThread echo = SecondThread.Start(() => Echo(far, times, size));
             LongHistogram histogram = ClosedLoop.Time(times, () =>
             {

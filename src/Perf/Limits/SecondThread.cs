@@ -9,14 +9,14 @@ internal sealed class SecondThread
     private readonly Thread thread;
     private Exception? fault;
 
-    private SecondThread(Action body, bool isPlaced)
+    private SecondThread(Action body, Func<CpuAffinity?> place)
     {
-        thread = new Thread(() => Run(body, isPlaced)) { IsBackground = true };
+        thread = new Thread(() => Run(body, place)) { IsBackground = true };
         thread.Start();
     }
 
-    /// <param name="isPlaced">On the processor of the host application's end, as in a workload; false for what stands for the target.</param>
-    public static SecondThread Start(Action body, bool isPlaced = true) => new(body, isPlaced);
+    /// <param name="place">Its processor; null: that of the host application's end, as in a workload.</param>
+    public static SecondThread Start(Action body, Func<CpuAffinity?>? place = null) => new(body, place ?? Placement.HostEnd);
 
     /// <exception cref="PerfException">It failed.</exception>
     public void Join()
@@ -33,11 +33,11 @@ internal sealed class SecondThread
     }
 
     [SuppressMessage("Design", "CA1031", Justification = "Nobody is above this thread; Join throws what was caught.")]
-    private void Run(Action body, bool isPlaced)
+    private void Run(Action body, Func<CpuAffinity?> place)
     {
         try
         {
-            using CpuAffinity? place = isPlaced ? Placement.HostEnd() : null;
+            using CpuAffinity? placed = place();
             body();
         }
         catch (Exception e)

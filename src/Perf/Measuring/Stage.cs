@@ -12,6 +12,7 @@ internal sealed class Stage(IDeviceTarget target) : IDisposable
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(200);
     private InstanceFolder? folder;
     private ITargetInstance? instance;
+    private bool? isOurs;
 
     /// <summary>The instance; started where none runs.</summary>
     /// <exception cref="TargetException">It does not come up.</exception>
@@ -42,12 +43,25 @@ internal sealed class Stage(IDeviceTarget target) : IDisposable
         return workload.Refuses(bench);
     }
 
-    /// <summary>For the next measurement, on the instance that runs, or on a new one.</summary>
+    /// <summary>For the next measurement, on the instance that runs, or on a new one, in its place beside our own threads.</summary>
     /// <exception cref="TargetException">It does not come up.</exception>
-    public Bench Bench(double seconds, TimeSpan patience, CancellationToken cancellation)
+    public Bench Bench(IWorkload workload, double seconds, TimeSpan patience, CancellationToken cancellation)
     {
         ITargetInstance running = Instance(cancellation);
-        return new Bench(running, TargetProcesses.Of(running.ProcessId), seconds, patience, cancellation);
+        TargetProcesses processes = TargetProcesses.Of(running.ProcessId);
+        if (isOurs ??= Placement.IsOurs(processes))
+        {
+            if (workload.IsFromGuest)
+            {
+                Placement.Release(processes);
+            }
+            else
+            {
+                Placement.Place(processes, workload.KeepsDriverAwake);
+            }
+        }
+
+        return new Bench(running, processes, seconds, patience, cancellation);
     }
 
     /// <summary>How the instance ended, with its last line; empty while it runs. A program that has just broken its connection is given a moment to end.</summary>
@@ -74,6 +88,7 @@ internal sealed class Stage(IDeviceTarget target) : IDisposable
     {
         instance?.Dispose();
         instance = null;
+        isOurs = null;
         folder?.Dispose();
         folder = null;
     }

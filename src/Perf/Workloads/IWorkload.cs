@@ -18,6 +18,9 @@ public interface IWorkload
     /// <summary>A guest's kernel drives the target, and an application in it is measured; otherwise we drive it ourselves.</summary>
     bool IsFromGuest => false;
 
+    /// <summary>The driver does not sleep while it measures, so that a target on the same processor would wait for it.</summary>
+    bool KeepsDriverAwake => false;
+
     /// <summary>Features that the target must offer.</summary>
     VirtioFeatures Needs { get; }
 

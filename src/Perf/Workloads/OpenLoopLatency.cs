@@ -46,6 +46,8 @@ internal sealed class OpenLoopLatency : IWorkload
         ["load"] = load.ToString(CultureInfo.InvariantCulture),
     };
 
+    public bool KeepsDriverAwake => true;
+
     public VirtioFeatures Needs => 0;
 
     public Limit? Limit => null;

@@ -47,6 +47,8 @@ internal sealed class RoundTrip : IWorkload
         ["polling"] = setting.Polling ? "on" : "off",
     };
 
+    public bool KeepsDriverAwake => setting.Polling;
+
     public VirtioFeatures Needs => 0;
 
     public Limit? Limit => setting.Polling

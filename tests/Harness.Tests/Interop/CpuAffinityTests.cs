@@ -29,7 +29,20 @@ public sealed class CpuAffinityTests
     });
 
     [Test]
-    public void PinProcess_ProcessThatIsNotThere_IsFalse() => Assert.That(CpuAffinity.PinProcess(int.MaxValue, 0), Is.False);
+    public void Place_ThreadThatIsNotThere_IsFalse() => Assert.That(CpuAffinity.Place(int.MaxValue, 0), Is.False);
+
+    [Test]
+    public void Allowed_ThreadThatIsNotThere_IsEmpty() => Assert.That(CpuAffinity.Allowed(int.MaxValue), Is.Empty);
+
+    [Test]
+    public void Place_SeveralProcessors_ThoseAreAllowed() => OnThread(() =>
+    {
+        IReadOnlyList<int> before = CpuAffinity.Allowed();
+        int[] some = [before[0], before[^1]];
+
+        Assert.That(CpuAffinity.Place(0, some), Is.True);
+        Assert.That(CpuAffinity.Allowed(), Is.EqualTo(some.Distinct()));
+    });
 
     private static void OnThread(Action body)
     {
