@@ -11,9 +11,6 @@ public sealed class ReferenceDevice : IDisposable
     /// <summary>How often polled queues are looked at before the kernel is asked what else there is, which is a system call each time.</summary>
     private const int LooksBetweenWaits = 8;
 
-    /// <summary>Of a slowed device that polls: to ask what has to be paid takes a system call, too, which must stay below what is paid.</summary>
-    private const int LooksBetweenPayments = 2 * LooksBetweenWaits;
-
     private readonly EventLoop loop = new();
     private readonly Timers timers = new();
     private readonly EventFd stop = new();
@@ -106,11 +103,12 @@ public sealed class ReferenceDevice : IDisposable
                 bool looksOnly = !more && wait == 0 && ++looks % LooksBetweenWaits != 0;
                 if (!looksOnly)
                 {
-                    loop.Wait(wait);
-                }
+                    if (wait != 0)
+                    {
+                        slowdown?.Pause();
+                    }
 
-                if (!looksOnly && (more || wait != 0 || looks % LooksBetweenPayments == 0))
-                {
+                    loop.Wait(wait);
                     slowdown?.Pay();
                 }
 
