@@ -94,7 +94,12 @@ internal static class PerfCommand
             string folder = Path.GetFullPath(parsed.GetValue(output) ?? Path.Combine("out", $"compare-{bench.Time.GetUtcNow():yyyyMMdd-HHmmss}"));
             Directory.CreateDirectory(folder);
             PerfPlan chosen = PerfGuests.WithoutGuests(PerfPlan.Find(parsed.GetRequiredValue(plan), bench.Suites));
-            CompareReport report = new CompareRun(a, b, chosen, options, bench.Time, bench.Out.WriteLine) { Machine = bench.Machine, EvenIfUnfit = parsed.GetValue(evenIfUnfit) }.Run(Facts(), cancellation);
+            CompareReport report = new CompareRun(a, b, chosen, options, bench.Time, bench.Out.WriteLine)
+            {
+                Machine = bench.Machine,
+                EvenIfUnfit = parsed.GetValue(evenIfUnfit),
+                Keep = soFar => CompareJson.Write(soFar, folder),
+            }.Run(Facts(), cancellation);
             CompareJson.Write(report, folder);
             PerfDocuments.Write(folder, new ReportInput([], [report]));
             string text = report.ToMarkdown();

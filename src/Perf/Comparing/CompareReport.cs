@@ -47,9 +47,12 @@ public sealed record CompareReport(
     /// <summary>Null: both targets carried all that they were asked for.</summary>
     public ComparedFailure? Failure { get; init; }
 
-    /// <summary>Failed when a target failed. Inconclusive on an unfit machine. Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
+    /// <summary>False: it was kept between two runs, and the comparison was stopped before its end.</summary>
+    public bool IsComplete { get; init; } = true;
+
+    /// <summary>Failed when a target failed. Inconclusive on an unfit machine, and where the comparison was stopped. Slower when one figure that decides is; else Inconclusive when one is; else Faster when one is.</summary>
     public PerfVerdict Verdict => Failure is not null ? PerfVerdict.Failed
-        : !Conditions.AreFit ? PerfVerdict.Inconclusive
+        : !Conditions.AreFit || !IsComplete ? PerfVerdict.Inconclusive
         : Figures.Where(f => f.Decides).Select(f => f.Verdict).Append(PerfVerdict.Equivalent).MinBy(Rank);
 
     /// <summary>For people: the worst first.</summary>
@@ -61,6 +64,11 @@ public sealed record CompareReport(
         if (Failure is { } failure)
         {
             text.AppendLine(c, $"**{failure.Sentence}.** What was measured until then is kept and decides nothing.").AppendLine();
+        }
+
+        if (!IsComplete)
+        {
+            text.AppendLine("**The comparison was stopped**. What was measured until then is kept and decides nothing.").AppendLine();
         }
 
         if (FitnessWatch.WhyUnfit(Conditions) is { } unfit)

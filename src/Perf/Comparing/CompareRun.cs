@@ -28,6 +28,9 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
     /// <summary>Goes on measuring on an unfit machine. The verdict is Inconclusive all the same; each figure has its own.</summary>
     public bool EvenIfUnfit { get; init; }
 
+    /// <summary>Told after each run, with all that was measured until then: what a comparison that is stopped leaves.</summary>
+    public Action<CompareReport> Keep { get; init; } = _ => { };
+
     /// <returns>With what was measured until then when a target stalls, corrupts or ends, or does not come up for a run that counts.</returns>
     /// <exception cref="TargetException">A target does not come up at all.</exception>
     public CompareReport Run(IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
@@ -62,6 +65,8 @@ public sealed class CompareRun(IDeviceTarget first, IDeviceTarget second, PerfPl
                     {
                         return Report();
                     }
+
+                    Keep(Report() with { IsComplete = false });
                 }
             }
             while (IsOpen() && runs.Count < options.MostRunsEach);

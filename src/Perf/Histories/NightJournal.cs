@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Vsockspec.Interop;
 
 namespace Vsockspec.Perf.Histories;
 
@@ -35,6 +36,7 @@ internal sealed class NightJournal(string folder)
         }
 
         System.IO.File.Move(Draft, File, overwrite: true);
+        FolderSync.Flush(folder);
     }
 
     /// <summary>What a writer that was stopped left to do; nothing when none was. A journal that is not whole was never acted on, so that its night is not begun.</summary>
@@ -75,7 +77,13 @@ internal sealed class NightJournal(string folder)
         return lines.Length - 1 < head.Lines ? [] : [.. lines.Skip(1).Take(head.Lines).Select((line, i) => Checked(i + 2, Parse<HistoryLine>(i + 2, line)))];
     }
 
-    public void Remove() => System.IO.File.Delete(File);
+    /// <summary>Its lines are all in their files, whose names are on the disk before it goes.</summary>
+    /// <exception cref="IOException">The disk fails; it stays then.</exception>
+    public void Remove()
+    {
+        FolderSync.Flush(folder);
+        System.IO.File.Delete(File);
+    }
 
     private static void WriteLine<T>(FileStream stream, T line)
     {

@@ -77,6 +77,11 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
             return new PerfSentence("Inconclusive: the machine was not fit", $"{Unfit(report.Conditions)} {seemed}{rest}", "unsure");
         }
 
+        if (!report.IsComplete)
+        {
+            return new PerfSentence("Inconclusive: the comparison was stopped", $"What was measured until then is kept and decides nothing.{rest}", "unsure");
+        }
+
         return report.Verdict switch
         {
             PerfVerdict.Slower => new(

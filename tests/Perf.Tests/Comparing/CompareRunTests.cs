@@ -86,6 +86,36 @@ public sealed class CompareRunTests
         Assert.That(kept.Figures.Select(f => f.Figure.Name), Does.Contain(Figure));
     }
 
+    /// <summary>What is kept between two runs is all that a comparison leaves that is stopped, however it is stopped.</summary>
+    [Test]
+    public void Comparison_ThatIsStopped_LeavesTheRunsUntilThen()
+    {
+        using CancellationTokenSource stop = new();
+        List<CompareReport> kept = [];
+        Assert.That(
+            () => Run(new FaultyTarget(_ => Fault.None), new FaultyTarget(_ => Fault.None), Keep, stop.Token),
+            Throws.InstanceOf<OperationCanceledException>());
+        using InstanceFolder folder = InstanceFolder.Create();
+        CompareReport last = Kept(kept[^1], folder.Path);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(kept.Select(report => report.Runs.Count), Is.EqualTo((int[])[1, 2]));
+            Assert.That((last.IsComplete, last.Verdict, last.RunsEach), Is.EqualTo((false, PerfVerdict.Inconclusive, 2)));
+            Assert.That(last.Figures, Is.Not.Empty);
+            Assert.That(last.ToMarkdown(), Does.Contain("The comparison was stopped"));
+            Assert.That(PerfDocuments.Summary(new ReportInput([], [last])), Does.StartWith("# Inconclusive: the comparison was stopped\n"));
+        }
+
+        void Keep(CompareReport report)
+        {
+            kept.Add(report);
+            if (kept.Count == 2)
+            {
+                stop.Cancel();
+            }
+        }
+    }
+
     /// <summary>Written, held against the schema, and read as 'perf report' reads it.</summary>
     private static CompareReport Kept(CompareReport report, string folder)
     {
@@ -96,11 +126,14 @@ public sealed class CompareRunTests
         return ReportFiles.Read([folder], null).Comparisons.Single();
     }
 
-    private static CompareReport Run(FaultyTarget a, FaultyTarget b)
+    private static CompareReport Run(FaultyTarget a, FaultyTarget b) => Run(a, b, _ => { }, TestContext.CurrentContext.CancellationToken);
+
+    private static CompareReport Run(FaultyTarget a, FaultyTarget b, Action<CompareReport> keep, CancellationToken cancellation)
     {
         using InstanceFolder folder = InstanceFolder.Create();
         string file = Path.Combine(folder.Path, "plan.yaml");
         File.WriteAllText(file, "name: x\ndescription: y\nrepeats: 1\nseconds-per-transfer: 0.01\nworkloads:\n  - {workload: throughput, directions: [guest-to-host], sizes: [64]}\n");
-        return new CompareRun(a, b, PerfPlan.Load(file), new CompareOptions(4, 4), TimeProvider.System, TestContext.Out.WriteLine).Run(new Dictionary<string, string>(), TestContext.CurrentContext.CancellationToken);
+        return new CompareRun(a, b, PerfPlan.Load(file), new CompareOptions(4, 4), TimeProvider.System, TestContext.Out.WriteLine) { Keep = keep }
+            .Run(new Dictionary<string, string>(), cancellation);
     }
 }

@@ -88,6 +88,7 @@ internal static class JsonExport
         json.WriteString("startedAt", Csv.Time(report.StartedAt));
         json.WriteString("verdict", $"{report.Verdict}");
         json.WriteString("failure", report.Failure?.Sentence);
+        json.WriteBoolean("isComplete", report.IsComplete);
         Array(json, "figures", report.Figures, static (json, f) =>
         {
             json.WriteStartObject();

@@ -39,6 +39,15 @@ internal sealed class ComparisonSection(CompareReport report, int index, bool is
             }
         }
 
+        if (!report.IsComplete)
+        {
+            using (html.Open(Tag.P))
+            {
+                html.Chip(new Status("stopped", "unsure", ""));
+                html.Text(" The comparison was stopped. What follows was measured until then and decides nothing.");
+            }
+        }
+
         using (html.Open(Tag.P, Attr.Class("lead")))
         {
             html.Text($"A is {Numbers.Cut(report.A.Name, 60)}, B is {Numbers.Cut(report.B.Name, 60)}: {HtmlParts.Count(report.RunsEach, "run")}, in each a process of A and one of B that were measured in turn. "
