@@ -34,7 +34,7 @@ internal sealed class PeerOddities(ulong guestCid)
         return ordinary;
     }
 
-    public bool SentFrom(ulong cid) => tooMany || sources.Contains(cid);
+    public bool SentFrom(ulong cid) => tooMany || (sources.Count > 0 && sources.Contains(cid));
 
-    public bool SentTo(ulong cid) => tooMany || destinations.Contains(cid);
+    public bool SentTo(ulong cid) => tooMany || (destinations.Count > 0 && destinations.Contains(cid));
 }

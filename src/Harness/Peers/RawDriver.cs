@@ -303,7 +303,12 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
 
     public void Woken(ReadOnlySpan<PollEntry> entries)
     {
-        DrainCalls();
+        if (callRx is not null)
+        {
+            TakeRxCalls(entries[0].Ready != PollEvents.None);
+            TakeTxCalls(entries[1].Ready != PollEvents.None);
+        }
+
         if (Device.WatchFd >= 0 && !DeviceGone && (entries[^1].Ready & (PollEvents.HangUp | PollEvents.PeerClosed | PollEvents.Error)) != 0)
         {
             DeviceGone = true;
@@ -313,22 +318,8 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
     /// <summary>Counts the notifications that have arrived.</summary>
     public void DrainCalls()
     {
-        if (callRx is null)
-        {
-            return;
-        }
-
-        if (callRx.Drain() is > 0 and ulong rx)
-        {
-            RxCalls += rx;
-            observer.Called(VsockQueue.Rx, rx);
-        }
-
-        if (callTx!.Drain() is > 0 and ulong tx)
-        {
-            TxCalls += tx;
-            observer.Called(VsockQueue.Tx, tx);
-        }
+        TakeRxCalls(callRx is not null);
+        TakeTxCalls(callTx is not null);
     }
 
     void IPacketSink.Received(in VsockHeader header, ReadOnlySpan<byte> payload, uint usedLength)
@@ -380,6 +371,24 @@ public sealed class RawDriver : IPumped, IPacketSink, IFlowEnd, IDisposable
         options.Features.HasFlag(VirtioFeatures.IndirectDesc),
         options.Features.HasFlag(VirtioFeatures.InOrder),
         RingRegion);
+
+    private void TakeRxCalls(bool mayBe)
+    {
+        if (mayBe && callRx!.Drain() is > 0 and ulong count)
+        {
+            RxCalls += count;
+            observer.Called(VsockQueue.Rx, count);
+        }
+    }
+
+    private void TakeTxCalls(bool mayBe)
+    {
+        if (mayBe && callTx!.Drain() is > 0 and ulong count)
+        {
+            TxCalls += count;
+            observer.Called(VsockQueue.Tx, count);
+        }
+    }
 
     private void FlushUnlessHeld()
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Vsockspec.Interop;
 using Vsockspec.Memory;
 using Vsockspec.Rings;
@@ -19,6 +20,7 @@ public sealed class RxQueue
 {
     private const int GuardBytes = 16;
     private const byte GuardPattern = 0xA5;
+    private static readonly UInt128 Guard = new(0xA5A5_A5A5_A5A5_A5A5, 0xA5A5_A5A5_A5A5_A5A5);
     private readonly GuestMemory memory;
     private readonly IRingObserver observer;
     private readonly EventFd? kick;
@@ -28,6 +30,7 @@ public sealed class RxQueue
     private readonly Stack<int> freeSlots;
     private readonly ulong tableBase;
     private readonly int[] slotOf;
+    private readonly bool[] isGuarded;
     private readonly Dictionary<uint, RingBuffer[]> byHand = [];
     private readonly RingBuffer[] pieces = new RingBuffer[TxQueue.MaxPieces];
     private readonly bool indirect;
@@ -46,6 +49,7 @@ public sealed class RxQueue
         slotBase = arena.Allocate((uint)slots * stride, 64, RawDriver.BufferRegion);
         indirect = options.IndirectChains;
         tableBase = indirect ? arena.Allocate((uint)slots * TxQueue.MaxPieces * 16, 16, RawDriver.BufferRegion) : 0;
+        isGuarded = new bool[slots];
         freeSlots = new Stack<int>(Enumerable.Range(0, slots).Reverse());
         slotOf = new int[slots];
         Array.Fill(slotOf, -1);
@@ -142,8 +146,10 @@ public sealed class RxQueue
             }
 
             Span<byte> buffer = memory.Slice(slotBase + ((ulong)slot * stride), slotSize + GuardBytes);
-            if (buffer[(int)slotSize..].ContainsAnyExcept(GuardPattern))
+            Span<byte> guard = buffer[(int)slotSize..];
+            if (MemoryMarshal.Read<UInt128>(guard) != Guard)
             {
+                isGuarded[slot] = false;
                 observer.Violated("VQ-05", VsockQueue.Rx, $"bytes after the end of rx buffer {used.Id} were written");
             }
 
@@ -210,7 +216,12 @@ public sealed class RxQueue
             return false;
         }
 
-        memory.Slice(address + slotSize, GuardBytes).Fill(GuardPattern);
+        if (!isGuarded[slot])
+        {
+            isGuarded[slot] = true;
+            memory.Slice(address + slotSize, GuardBytes).Fill(GuardPattern);
+        }
+
         slotOf[id] = slot;
         unpublished = true;
         if (indirect)

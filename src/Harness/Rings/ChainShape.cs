@@ -83,6 +83,12 @@ public readonly record struct ChainShape
     /// <exception cref="ArgumentException"><paramref name="into"/> is too small.</exception>
     public int Cut(ulong address, uint length, bool deviceWrites, Span<RingBuffer> into)
     {
+        if (first == 0 && !zeroLengthPieces)
+        {
+            Add(into, 0, new RingBuffer(address, length, deviceWrites));
+            return 1;
+        }
+
         int count = 0;
         int pieces = 0;
         uint left = length;
