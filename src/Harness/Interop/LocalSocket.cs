@@ -83,6 +83,9 @@ public sealed class LocalSocket : IDisposable
         return (new LocalSocket(new SafeFileHandle(pair[0], true), kind), new LocalSocket(new SafeFileHandle(pair[1], true), kind));
     }
 
+    /// <summary>Asks for room for so many bytes that the peer has not read; the kernel may give less (net.core.wmem_max), and counts what it needs beside them.</summary>
+    public unsafe void RequestSendBuffer(int bytes) => _ = LibC.setsockopt(Fd, LibC.SOL_SOCKET, LibC.SO_SNDBUF, &bytes, sizeof(int));
+
     /// <summary>Binds to a path and listens.</summary>
     /// <exception cref="ErrnoException">The path is taken or cannot be created.</exception>
     public unsafe void Listen(string path, int backlog)

@@ -60,6 +60,15 @@ public sealed class HostConnection : IDisposable
     /// <summary>Payload bytes read so far, the handshake line apart.</summary>
     public long BytesRead { get; private set; }
 
+    /// <summary>As <see cref="LocalSocket.RequestSendBuffer"/>; vsock's sockets have buffers of another kind, which stay as they are.</summary>
+    public void RequestSendBuffer(int bytes)
+    {
+        if (Family == HostFamily.Hybrid)
+        {
+            socket.RequestSendBuffer(bytes);
+        }
+    }
+
     /// <summary>Waits until the connection that the host began is complete, and returns the host's port.</summary>
     public uint ExpectEstablished() => Family == HostFamily.Hybrid ? ExpectOk() : ExpectConnected();
 

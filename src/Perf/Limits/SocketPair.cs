@@ -5,7 +5,7 @@ using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Limits;
 
-/// <summary>What a bare Unix socketpair carries between two threads of this process: the yardstick of a backend that moves bytes over one.</summary>
+/// <summary>What a bare Unix socketpair carries between two threads of this process, with as much room as host applications have: the yardstick of a backend that moves bytes over one.</summary>
 internal static class SocketPair
 {
     /// <summary>Seconds for <paramref name="total"/> bytes in messages of <paramref name="size"/>, read and checked at the other end.</summary>
@@ -17,6 +17,7 @@ internal static class SocketPair
         using (a)
         using (b)
         {
+            a.RequestSendBuffer(Session.HostBuffer);
             HostApplication writer = new(new BareSocket(a), Pattern.Short, 0, toRead: 0, total, size, isMessages);
             using HostSide reader = new([new HostApplication(new BareSocket(b), Pattern.Short, 0, total, toWrite: 0, size, isMessages)]);
             long start = Stopwatch.GetTimestamp();

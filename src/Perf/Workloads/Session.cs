@@ -10,6 +10,12 @@ namespace Vsockspec.Perf.Workloads;
 internal sealed class Session : IPacketSink, IDisposable
 {
     public const int LargestPacket = 64 * 1024;
+
+    /// <summary>
+    /// Bytes that a host application may have on the way, as much as the guest's usual window. With the kernel's own 208 KiB a writer that slept is woken so late that its reader
+    /// runs dry: it is woken when a quarter is left (net/unix/af_unix.c, unix_writable), which is read in less time than waking takes.
+    /// </summary>
+    public const int HostBuffer = (int)Setting.UsualWindow;
     private const uint HostPort = 0x5000_0000;
 
     /// <summary>Of 64 KiB each, for a ring of the usual size.</summary>
@@ -87,6 +93,7 @@ internal sealed class Session : IPacketSink, IDisposable
         Packet response = flow.Connect();
         Lane lane = new(lanes.Count, flow, listener.Accept(), pattern, setting.Window, response.Header);
         lanes.Add(lane);
+        lane.Connection.RequestSendBuffer(HostBuffer);
         Driver.Sink = this;
         return lane;
     }
