@@ -12,14 +12,14 @@ internal sealed class Session : IPacketSink, IDisposable
     public const int LargestPacket = 64 * 1024;
 
     /// <summary>
-    /// Bytes that a host application may have on the way, as much as the guest's usual window. With the kernel's own 208 KiB a writer that slept is woken so late that its reader
+    /// Bytes that host applications may have on the way, as much as the guest's usual window; of many all together, so that they stay in a cache. With the kernel's own 208 KiB a writer that slept is woken so late that its reader
     /// runs dry: it is woken when a quarter is left (net/unix/af_unix.c, unix_writable), which is read in less time than waking takes.
     /// </summary>
     public const int HostBuffer = (int)Setting.UsualWindow;
     private const uint HostPort = 0x5000_0000;
 
-    /// <summary>Of 64 KiB each, for a ring of the usual size.</summary>
-    private const int UsualRxBuffers = 24;
+    /// <summary>Of 64 KiB each, for a ring of the usual size: so few that what the device wrote is still in a core's cache when the driver compares it.</summary>
+    private const int UsualRxBuffers = 12;
     private readonly IHostPeer host;
     private readonly HostListener listener;
     private readonly Auditor auditor;
@@ -93,7 +93,7 @@ internal sealed class Session : IPacketSink, IDisposable
         Packet response = flow.Connect();
         Lane lane = new(lanes.Count, flow, listener.Accept(), pattern, setting.Window, response.Header);
         lanes.Add(lane);
-        lane.Connection.RequestSendBuffer(HostBuffer);
+        lane.Connection.RequestSendBuffer(Math.Max(LargestPacket, HostBuffer / Math.Max(1, setting.Flows)));
         Driver.Sink = this;
         return lane;
     }
