@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Vsockspec.Audit;
 using Vsockspec.Peers;
 using Vsockspec.Perf.Workloads;
@@ -67,6 +68,7 @@ internal sealed class GeneratorBench : IPacketSink, IDisposable
 
     /// <summary>Moves a batch, or less where that is all there is; the bytes moved.</summary>
     /// <exception cref="PerfException">Nothing moves any more.</exception>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     public long Move(Direction direction)
     {
         long moved = direction == Direction.GuestToHost ? Send() : Receive();
