@@ -4,10 +4,22 @@ using Vsockspec.Perf.Counting;
 
 namespace Vsockspec.Perf;
 
+/// <summary>With whom a target shares a processor where there are but two.</summary>
+public enum SharedWith
+{
+    /// <summary>The driver, which sleeps while the target works.</summary>
+    Driver,
+
+    /// <summary>The host applications, which have nothing to do, or are on the driver's thread.</summary>
+    HostEnd,
+
+    /// <summary>Whoever leaves it room: both have something to do all the time.</summary>
+    Either,
+}
+
 /// <summary>
 /// Where threads run while something is measured on the rings: the driver on one processor, the host application's end on another, in a workload and in the limit beside it, and the
-/// target on what is left. Where there are but two the target shares the driver's, which sleeps while the target works, unless the driver is to be awake all the time: then the target
-/// may go where it finds room. Left to the scheduler they are now here and now there: a socketpair is two to four times slower or faster for it, a target up to twice.
+/// target on what is left; where there are but two the workload says with whom it shares one. Left to the scheduler they are now here and now there: a socketpair is two to four times slower or faster for it, a target up to twice.
 /// </summary>
 public static class Placement
 {
@@ -16,7 +28,7 @@ public static class Placement
     /// <summary>For a report.</summary>
     public static string Description => Allowed switch
     {
-        [var host, var driver] => Say($"driver and target on processor {driver}, host applications on {host}; a target beside a driver that is always awake on both"),
+        [var host, var driver] => Say($"driver on processor {driver}, host applications on {host}, target on {driver}, beside a driver that never sleeps on {host} or both"),
         [var host, var driver, .. var rest] => Say($"driver on processor {driver}, host applications on {host}, target on the other {rest.Length}"),
         _ => "all on one processor",
     };
@@ -34,13 +46,13 @@ public static class Placement
     internal static bool IsOurs(TargetProcesses processes) => Allowed.Length > 1 && processes.Threads().All(thread => CpuAffinity.Allowed(thread).SequenceEqual(Allowed));
 
     /// <summary>Gives the target's threads, and those that they will start, their place.</summary>
-    /// <param name="besideAwakeDriver">The driver does not sleep.</param>
-    internal static void Place(TargetProcesses processes, bool besideAwakeDriver)
+    internal static void Place(TargetProcesses processes, SharedWith shares)
     {
         int[] place = Allowed switch
         {
             [_, _, .. { Length: > 0 } rest] => rest,
-            [_, var driver] when !besideAwakeDriver => [driver],
+            [_, var driver] when shares == SharedWith.Driver => [driver],
+            [var host, _] when shares == SharedWith.HostEnd => [host],
             _ => Allowed,
         };
         foreach (int thread in processes.Threads())

@@ -12,15 +12,22 @@ public sealed class PlacementTests
     private static readonly int[] All = [.. CpuAffinity.Allowed()];
 
     [Test]
-    public void Target_OnMoreThanOneProcessor_IsBesideTheDriverOrApart() => WithTarget((shell, processes) =>
+    public void Target_OfEachKindOfWorkload_IsApartOrSharesAsItSays() => WithTarget((shell, processes) =>
     {
         Assert.That(Placement.IsOurs(processes));
 
-        Placement.Place(processes, besideAwakeDriver: false);
-        Assert.That(Places(processes), Is.All.EqualTo(All.Length > 2 ? All[2..] : All.Length == 2 ? [All[1]] : All));
-
-        Placement.Place(processes, besideAwakeDriver: true);
-        Assert.That(Places(processes), Is.All.EqualTo(All.Length > 2 ? All[2..] : All), "a driver that never sleeps has no room on its processor");
+        foreach (SharedWith shares in Enum.GetValues<SharedWith>())
+        {
+            Placement.Place(processes, shares);
+            int[] expected = (All.Length, shares) switch
+            {
+                (> 2, _) => All[2..],
+                (2, SharedWith.Driver) => [All[1]],
+                (2, SharedWith.HostEnd) => [All[0]],
+                _ => All,
+            };
+            Assert.That(Places(processes), Is.All.EqualTo(expected), $"{shares}");
+        }
 
         Placement.Release(processes);
         Assert.That(Places(processes), Is.All.EqualTo(All));

@@ -57,7 +57,7 @@ internal sealed class Stage(IDeviceTarget target) : IDisposable
             }
             else
             {
-                Placement.Place(processes, workload.KeepsDriverAwake);
+                Placement.Place(processes, workload.Shares);
             }
         }
 

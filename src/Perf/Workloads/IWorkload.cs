@@ -18,8 +18,8 @@ public interface IWorkload
     /// <summary>A guest's kernel drives the target, and an application in it is measured; otherwise we drive it ourselves.</summary>
     bool IsFromGuest => false;
 
-    /// <summary>The driver does not sleep while it measures, so that a target on the same processor would wait for it.</summary>
-    bool KeepsDriverAwake => false;
+    /// <summary>Whose processor a target has while it is measured, where it has none to itself.</summary>
+    SharedWith Shares => SharedWith.Driver;
 
     /// <summary>Features that the target must offer.</summary>
     VirtioFeatures Needs { get; }

@@ -46,7 +46,7 @@ internal sealed class OpenLoopLatency : IWorkload
         ["load"] = load.ToString(CultureInfo.InvariantCulture),
     };
 
-    public bool KeepsDriverAwake => true;
+    public SharedWith Shares => SharedWith.Either;
 
     public VirtioFeatures Needs => 0;
 

@@ -47,7 +47,7 @@ internal sealed class RoundTrip : IWorkload
         ["polling"] = setting.Polling ? "on" : "off",
     };
 
-    public bool KeepsDriverAwake => setting.Polling;
+    public SharedWith Shares => setting.Polling ? SharedWith.HostEnd : SharedWith.Driver;
 
     public VirtioFeatures Needs => 0;
 
