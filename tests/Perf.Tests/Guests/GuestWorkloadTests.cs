@@ -4,8 +4,10 @@ using Vsockspec.Guests;
 using Vsockspec.Perf.Counting;
 using Vsockspec.Perf.Guests;
 using Vsockspec.Perf.Measuring;
+using Vsockspec.Perf.Tests.Runs;
 using Vsockspec.Perf.Workloads;
 using Vsockspec.Targets;
+using Vsockspec.Wire;
 
 namespace Vsockspec.Perf.Tests.Guests;
 
@@ -117,6 +119,19 @@ public sealed class GuestWorkloadTests
         Assert.That(Stopwatch.GetElapsedTime(begin).TotalSeconds, Is.LessThan(8));
         ending.Wait();
         Assert.That(() => workload.WarmUp(Bench, 1 << 20), Throws.TypeOf<PerfException>().With.Message.EqualTo("the target went away"));
+    }
+
+    /// <summary>The target is judged by what arrives, at whichever end: our own bytes are compared, and the program's are all 0.</summary>
+    [TestCase(Direction.GuestToHost, VsockQueue.Tx)]
+    [TestCase(Direction.HostToGuest, VsockQueue.Rx)]
+    public void Target_CorruptsInTheMiddle_Fails(Direction direction, int queue)
+    {
+        using InstanceFolder other = InstanceFolder.Create();
+        using ITargetInstance corrupting = new FaultyTarget(_ => Fault.Corrupts, after: 50) { Queue = queue }.Start(new TargetPlace(other.Path, GuestCid), CancellationToken.None);
+        Bench bench = Bench with { Target = corrupting };
+        Sheet sheet = new();
+        Assert.That(() => new GuestThroughput(direction, 65_536).Run(bench, 64 << 20, sheet), Throws.TypeOf<PerfException>().With.Message.Matches("^wrong bytes between|reached the guest wrong$"));
+        Assert.That(sheet.Measurements, Is.Empty);
     }
 
     [Test]
