@@ -15,6 +15,9 @@ internal sealed class Slowdown(double part, Func<long> processor, Func<long> wal
 {
     /// <summary>Payments between two looks at the thread's own clock.</summary>
     private const int Between = 32;
+
+    /// <summary>Nanoseconds: whoever seemed to work longer without a pause was perhaps kept waiting, which the thread's own clock knows.</summary>
+    private const long LongestGuess = 200_000;
     private const int Calibrations = 20;
     private const int LooksToCalibrate = 50;
 
@@ -57,9 +60,9 @@ internal sealed class Slowdown(double part, Func<long> processor, Func<long> wal
 
         // Looking at a clock is time spent too: now, and at the end.
         spent += 2 * look;
-        if (++payments % Between == 0)
+        if (++payments == Between || elapsed > LongestGuess)
         {
-            now = Learn(now);
+            now = Learn(now, isRegular: elapsed <= LongestGuess);
         }
 
         while (spent < part * worked)
@@ -92,13 +95,15 @@ internal sealed class Slowdown(double part, Func<long> processor, Func<long> wal
         return least / LooksToCalibrate;
     }
 
-    private long Learn(long now)
+    /// <param name="isRegular">False: what the clocks differ by now is no guess for the next turns.</param>
+    private long Learn(long now, bool isRegular)
     {
+        payments = 0;
         long used = processor() - begin;
         long after = wall();
         spent += after - now <= LongestLook ? after - now : look;
         worked = Math.Max(0, used - spent);
-        if (seemed > 0)
+        if (isRegular && seemed > 0)
         {
             difference = Math.Clamp((worked - workedThen) / seemed, 1 / MostDifference, MostDifference);
         }

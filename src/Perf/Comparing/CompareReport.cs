@@ -78,7 +78,7 @@ public sealed record CompareReport(
 
         text.AppendLine(
             c,
-            $"Plan {Plan}, {RunsEach} runs, in each a process of A and one of B that are measured in turn (slices, A B B A). The ratio is how many times slower or dearer B is, with an interval that misses the truth at most {Options.ErrorRate * 100:0.##} times in 100, "
+            $"Plan {Plan}, {RunsEach} runs, in each a process of A and one of B that are measured in turn (slices, A B B A). The ratio is how many times slower or dearer B is, with an interval that misses the truth in at most {Options.ErrorRate * 100:0.##} of 100 comparisons, "
             + $"held against a tolerance of {Options.Tolerance * 100:0.##} %.").AppendLine();
         text.AppendLine("| verdict | figure | A | B | unit | ratio (interval) | note |").AppendLine("|---|---|---:|---:|---|---|---|");
         foreach (FigureComparison f in Figures.Where(f => f.Figure.Role != FigureRole.Counter).OrderBy(f => Rank(f.Verdict)).ThenByDescending(f => f.Slowdown!.Ratio))

@@ -61,7 +61,7 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
         FigureComparison[] faster = [.. deciding.Where(f => f.Verdict == PerfVerdict.Faster)];
         string a = Numbers.Cut(report.A.Name, 60);
         string b = Numbers.Cut(report.B.Name, 60);
-        (string before, string after) = a == b ? ($"A, {a},", $"B, {b},") : (a, b);
+        (string before, string after) = a == b ? ($"A ({a})", $"B ({b})") : (a, b);
         if (report.Failure is { } failure)
         {
             return new PerfSentence(
@@ -70,11 +70,12 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
                 "fail");
         }
 
+        string stopped = report.IsComplete ? "" : "The comparison was stopped, and what was measured until then is kept. ";
         string rest = $" {HtmlParts.Count(report.RunsEach, "run")}, both in turn in each; a change of {Numbers.Percent(report.Options.Tolerance)} does not matter.";
         if (!report.Conditions.AreFit)
         {
             string seemed = slower.Length == 0 ? $"No figure seemed slower in {after} than in {before}." : $"{after} seemed slower or dearer than {before} in {slower.Length} of {HtmlParts.Count(deciding.Length, "figure")}: {Named(slower)}.";
-            return new PerfSentence("Inconclusive: the machine was not fit", $"{Unfit(report.Conditions)} {seemed}{rest}", "unsure");
+            return new PerfSentence("Inconclusive: the machine was not fit", $"{stopped}{Unfit(report.Conditions)} {seemed}{rest}", "unsure");
         }
 
         if (!report.IsComplete)
@@ -131,7 +132,7 @@ internal sealed record PerfSentence(string Headline, string Text, string Style)
     }
 
     private static string Unfit(Conditions conditions) =>
-        $"Nothing here decides, because of {string.Join(" and ", conditions.Checks.Where(c => c.Grade == ConditionGrade.Unfit).Take(MostNamed).Select(c => $"{Numbers.Cut(c.Name, 40)} ({Numbers.Cut(c.Observed, 80)})"))}.";
+        $"Nothing here decides, because of {string.Join(" and ", conditions.Checks.Where(c => c.Grade == ConditionGrade.Unfit).Take(MostNamed).Select(c => $"{Numbers.Cut(c.Name, 40)} ({Numbers.Cut(c.Observed, LongestReason)})"))}.";
 
     private static string Disturbed(int disturbed) => disturbed == 0 ? "" : $"{HtmlParts.Count(disturbed, "workload")} {(disturbed == 1 ? "says" : "say")} nothing about the target, because the machine was disturbed.";
 

@@ -104,6 +104,7 @@ public sealed class CompareRunTests
             Assert.That(last.Figures, Is.Not.Empty);
             Assert.That(last.ToMarkdown(), Does.Contain("The comparison was stopped"));
             Assert.That(PerfDocuments.Summary(new ReportInput([], [last])), Does.StartWith("# Inconclusive: the comparison was stopped\n"));
+            Assert.That(PerfDocuments.Summary(new ReportInput([], [last with { Conditions = SampleReports.Unfit }])), Does.StartWith("# Inconclusive: the machine was not fit\n").And.Contain("The comparison was stopped"));
         }
 
         void Keep(CompareReport report)

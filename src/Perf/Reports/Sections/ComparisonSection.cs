@@ -51,7 +51,7 @@ internal sealed class ComparisonSection(CompareReport report, int index, bool is
         using (html.Open(Tag.P, Attr.Class("lead")))
         {
             html.Text($"A is {Numbers.Cut(report.A.Name, 60)}, B is {Numbers.Cut(report.B.Name, 60)}: {HtmlParts.Count(report.RunsEach, "run")}, in each a process of A and one of B that were measured in turn. "
-                + $"A mark is how many times slower or dearer B is; its line is the interval, which misses the truth at most {Numbers.Show(report.Options.ErrorRate * 100)} times in 100. "
+                + $"A mark is how many times slower or dearer B is; its line is the interval, which misses the truth in at most {Numbers.Show(report.Options.ErrorRate * 100)} of 100 comparisons. "
                 + $"The grey band is what does not matter ({Numbers.Percent(report.Options.Tolerance)}): a line wholly to the right of it is ");
             html.Element(Tag.Strong, "slower");
             html.Text(", wholly within it ");
