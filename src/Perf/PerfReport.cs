@@ -13,7 +13,7 @@ public sealed record MeasuredPlan(string Name, string Digest, int Workloads);
 
 /// <summary><c>perf.json</c>, see reports/schema/perf.schema.json.</summary>
 /// <param name="Schema"><see cref="CurrentSchema"/>.</param>
-/// <param name="Environment">Kernel, processor, cores, runtime.</param>
+/// <param name="Environment">Kernel, processor, cores, runtime, and which thread had which processor.</param>
 /// <param name="Limits">The machine's own, measured in the same minutes.</param>
 /// <param name="Workloads">In the order of the plan, as far as the run came.</param>
 public sealed record PerfReport(
